@@ -1,0 +1,45 @@
+# make lab        set up (once) and open JupyterLab on the first notebook
+# make test       set up (once) and run every test, the notebooks included
+# make notebooks  execute all notebooks in place and leave clean metadata
+# make env        only set up
+# make lint       ruff, format included
+# make bench      side-by-side measurements against peers
+# make train      train the checkpoint that ships: DATA=folder of photos, VALID=photos to measure on
+
+PYTHON ?= python3
+BIN    := .venv/bin
+READY  := .venv/ready
+EXTRAS := notebooks,peers,dev
+SHELL  := /bin/bash
+NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
+
+.PHONY: lab test notebooks env lint bench train
+
+env: $(READY)
+
+# Installed anew only when the list of dependencies changes.
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	touch $@
+
+lab: $(READY)
+	$(BIN)/jupyter lab $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+
+test: $(READY)
+	$(BIN)/python -m pytest $(NBVAL) tests notebooks
+
+notebooks: $(READY)
+	$(BIN)/python -m tutorial_lib.workbench.notebooks notebooks/*.ipynb
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(READY)
+	$(BIN)/python benchmarks/coders.py
+	$(BIN)/python benchmarks/import_time.py
+
+train: $(READY)
+	$(BIN)/python benchmarks/first_codec.py --data $(DATA) --valid $(VALID) --checkpoints data/checkpoints

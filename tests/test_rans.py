@@ -1,0 +1,324 @@
+"""rans: against big integers that follow the format's description; and everything that kills others."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tutorial_lib.cdf import CdfTables
+from tutorial_lib.rans import BitstreamError, decode, encode
+
+ROW = [0, 16384, 49152, 62259, 65536]
+TABLES = CdfTables([ROW], [5], [0])
+ONE_SYMBOL = CdfTables([[0, 65536]], [2], [3])
+STEEP = CdfTables([[0, 1, 65535, 65536]], [4], [0])  # symbol 0 and the escape own one count each
+INT32 = (-(2**31), 2**31 - 1)
+
+
+# The format in plain Python: symbols become operations (start, freq, bits), and these become bytes.
+
+
+def operations(symbols, indexes, tables):
+    ops = []
+    for symbol, t in zip(symbols, indexes, strict=True):
+        row = tables.cdf[t, : tables.length[t]].tolist()
+        v, n, r = int(symbol) - int(tables.offset[t]), len(row) - 2, None
+        if v < 0:
+            v, r = n, -2 * v - 1
+        elif v >= n:
+            v, r = n, 2 * (v - n)
+        ops.append((row[v], row[v + 1] - row[v], 16))
+        if r is not None:
+            digits = f"{r:x}"[::-1] if r else ""
+            ops += [(nibble, 1, 4) for nibble in (len(digits), *(int(d, 16) for d in digits))]
+    return ops
+
+
+def flush(ops):
+    x, words = 2**31, []
+    for start, freq, bits in reversed(ops):
+        if x >= freq << (63 - bits):
+            words.append(x % 2**32)
+            x //= 2**32
+        x = x // freq * 2**bits + x % freq + start
+    return struct.pack(f"<{len(words) + 2}I", x % 2**32, x // 2**32, *reversed(words))
+
+
+# The vectors of the format's description, and the empty stream that its author could not make.
+@pytest.mark.parametrize(
+    ("symbols", "data"),
+    [
+        ([0, 1, 2, 1, 0], "d10cae00a0000000"),
+        ([5, -3, 0, 1], "f7fb712591cf3f06"),
+        ([100, 0, 0, 0], "d5fe800260ff2700"),
+        ([3, 3, 3, 3], "53f96c380100000090962fb5"),
+        ([], "0000008000000000"),
+    ],
+)
+def test_known_vectors(symbols, data):
+    indexes = np.zeros(len(symbols), dtype=int)
+    assert encode(symbols, indexes, TABLES).hex() == data
+    assert decode(bytes.fromhex(data), indexes, TABLES).tolist() == symbols
+    assert flush(operations(symbols, indexes, TABLES)).hex() == data
+
+
+@given(st.integers(0, 10**6), st.integers(0, 300), st.sampled_from([2, 2**10, 2**31]))
+def test_equals_the_big_integers_and_comes_back(random_tables, random_symbols, seed, size, reach):
+    rng = np.random.default_rng(seed)
+    tables = random_tables(rng)
+    indexes = rng.integers(0, len(tables.length), size)
+    symbols = random_symbols(rng, tables, indexes, reach)
+    data = encode(symbols, indexes, tables)
+    assert data == flush(operations(symbols, indexes, tables))
+    back = decode(data, indexes, tables)
+    assert back.dtype == np.int32 and (back == symbols).all()
+
+
+int32 = st.integers(*INT32)
+
+
+@given(
+    st.lists(int32, max_size=20), int32, st.sampled_from([ROW, [0, 65536], [0, 1, 65536], [0, 65535, 65536]])
+)
+@example([*INT32], INT32[0], [0, 65536])
+@example([*INT32], INT32[1], [0, 65536])
+@example([*INT32] * 20, INT32[1], [0, 65535, 65536])  # the longest streams that there are
+@example([*INT32] * 20, INT32[0], [0, 65535, 65536])
+def test_all_of_int32_with_any_offset(symbols, offset, row):
+    tables = CdfTables([row], [len(row)], [offset])
+    indexes = [0] * len(symbols)
+    data = encode(symbols, indexes, tables)
+    assert data == flush(operations(symbols, indexes, tables))
+    assert decode(data, indexes, tables).tolist() == symbols
+    assert len(data) <= 4 * (2 * len(symbols) + 2)
+
+
+# What makes CompressAI 1.2.8 crash, hang or corrupt its heap (the format's description, section 8).
+@pytest.mark.parametrize(
+    ("symbols", "tables", "size"),
+    [
+        ([], TABLES, 8),
+        ([1], TABLES, 8),
+        ([0, 2], STEEP, 12),
+        ([3] * 9, ONE_SYMBOL, None),
+        ([2, 4, -70000], ONE_SYMBOL, None),
+        ([2**27, -(2**27), 2**28, -(2**30)], TABLES, None),
+        ([*INT32, *INT32], TABLES, None),
+    ],
+)
+def test_what_kills_compressai(symbols, tables, size):
+    data = encode(symbols, [0] * len(symbols), tables)
+    assert decode(data, [0] * len(symbols), tables).tolist() == symbols
+    assert size is None or len(data) == size
+
+
+def test_shapes_and_orders():
+    rng = np.random.default_rng(2)
+    tables = CdfTables([ROW, [0, 9, 65536, 0, 0]], [5, 3], [0, -4])
+    symbols, indexes = rng.integers(-6, 6, (3, 4, 5)), rng.integers(0, 2, (3, 4, 5))
+    data = encode(symbols, indexes, tables)
+    for convert in (
+        np.asfortranarray,
+        lambda a: a[..., ::-1][..., ::-1],
+        torch.from_numpy,
+        np.ndarray.tolist,
+    ):
+        assert encode(convert(symbols), convert(indexes), tables) == data
+        back = decode(data, convert(indexes), tables)
+        assert back.shape == (3, 4, 5) and (back == symbols).all()
+    assert encode(symbols.ravel(), indexes.ravel(), tables) == data
+    assert encode(symbols[:, 0], indexes[:, 0], tables) == encode(
+        symbols[:, 0].copy(), indexes[:, 0].copy(), tables
+    )
+    assert decode(encode(3, 0, TABLES), 0, TABLES).shape == ()
+    assert decode(
+        encode(np.zeros((0, 7)), np.zeros((0, 7), int), TABLES), np.zeros((0, 7), int), TABLES
+    ).shape == (0, 7)
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.int8, np.int16, np.int32, np.int64, np.uint8, np.float16, np.float32, np.float64]
+)
+def test_every_type_of_whole_numbers(dtype):
+    assert encode(np.array([0, 1, 2, 1, 0], dtype), np.zeros(5, np.uint8), TABLES).hex() == "d10cae00a0000000"
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_every_type_of_bytes(kind):
+    assert decode(kind(bytes.fromhex("d10cae00a0000000")), [0] * 5, TABLES).tolist() == [0, 1, 2, 1, 0]
+
+
+def test_arguments_stay_as_they_are():
+    symbols, indexes = np.arange(6, dtype=np.int32), np.zeros(6, dtype=np.int32)
+    decoded = decode(encode(symbols, indexes, TABLES), indexes, TABLES)
+    for array in (symbols, indexes, decoded):
+        assert array.flags.writeable
+    assert symbols.tolist() == [0, 1, 2, 3, 4, 5] and not indexes.any()
+    symbols.flags.writeable = indexes.flags.writeable = False
+    assert (decode(encode(symbols, indexes, TABLES), indexes, TABLES) == symbols).all()
+
+
+def test_size_is_the_information(random_tables):
+    """Never below -log2(probability), and above it by no more than the state and 0.02 %."""
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        tables = random_tables(rng, fewest=3)
+        indexes = rng.integers(0, len(tables.length), 50_000)
+        symbols, bits = np.empty_like(indexes), 0.0
+        for t, n in enumerate(tables.length):
+            row, here = (
+                tables.cdf[t, : n - 1],
+                indexes == t,
+            )  # all but the escape, which has digits to pay for
+            k = np.searchsorted(row, rng.integers(0, row[-1], here.sum()), side="right") - 1
+            symbols[here] = k + tables.offset[t]
+            bits += (16 - np.log2(row[k + 1] - row[k])).sum()
+        assert bits <= 8 * len(encode(symbols, indexes, tables)) <= 1.0002 * bits + 64
+
+
+@pytest.mark.parametrize(
+    ("symbols", "indexes", "message"),
+    [
+        ([0.5], [0], "symbols must be whole numbers; round"),
+        ([np.nan], [0], "symbols must be whole"),
+        ([np.inf], [0], "symbols must be whole"),
+        ([2**31], [0], "symbols must be whole numbers that fit"),
+        ([-(2**31) - 1], [0], "symbols must be whole numbers that fit"),
+        (np.array([2**31], np.float32), [0], "symbols must be whole numbers that fit"),
+        (["1"], [0], "symbols must be whole"),
+        ([True], [0], "symbols must be whole"),
+        ([1j], [0], "symbols must be whole"),
+        ([1], [0.0], "indexes must be integers"),
+        ([1], [False], "indexes must be integers"),
+        ([1], ["0"], "indexes must be integers"),
+        ([1], [1], "indexes must lie in 0 ... 0"),
+        ([1], [-1], "indexes must lie in 0 ... 0"),
+        ([1, 1], [0, 2**40], "indexes must be whole"),
+        ([1, 2], [0], "same shape"),
+        ([[1, 2]], [0, 0], "same shape"),
+        ([], [0], "same shape"),
+        (1, [0], "same shape"),
+    ],
+)
+def test_encode_refuses(symbols, indexes, message):
+    with pytest.raises(ValueError, match=message):
+        encode(symbols, indexes, TABLES)
+
+
+@pytest.mark.parametrize("indexes", [[1], [-1], [0.0], ["0"], [2**32]])
+def test_decode_refuses_indexes(indexes):
+    with pytest.raises(ValueError, match="indexes must") as caught:
+        decode(bytes.fromhex("0000008000000000"), indexes, TABLES)
+    assert not isinstance(caught.value, BitstreamError)
+
+
+@pytest.mark.parametrize("data", ["0000008000000000", None, 8, [0] * 8, np.zeros(8, np.uint8)])
+def test_decode_refuses_what_is_not_bytes(data):
+    with pytest.raises(ValueError, match="a stream is bytes"):
+        decode(data, [], TABLES)
+
+
+def test_other_precisions_are_refused():
+    coarse = CdfTables([[0, 512, 1024]], [3], [0])
+    with pytest.raises(ValueError, match="precision is 10 bits"):
+        encode([0], [0], coarse)
+    with pytest.raises(ValueError, match="precision is 10 bits"):
+        decode(bytes(8), [0], coarse)
+
+
+def state(x, *words):
+    return struct.pack(f"<{2 + len(words)}I", x % 2**32, x // 2**32, *words)
+
+
+@pytest.mark.parametrize(
+    ("data", "count", "message"),
+    [
+        *[(bytes(n), 1, f"has {n} bytes") for n in (0, 1, 4, 7, 9, 10, 11, 13)],
+        (bytes(8), 0, "begins with"),
+        (state(2**31 - 1), 0, "begins with"),
+        (state(2**63), 0, "begins with"),
+        (state(2**64 - 1), 0, "begins with"),
+        (state(2**31 + 1), 0, "does not end"),
+        (state(2**63 - 1), 0, "does not end"),
+        (state(2**31, 0), 0, "does not end"),
+        (state(2**31), 1, "ends before"),
+        (flush(operations([7] * 9, [0] * 9, TABLES))[:-4], 9, "ends before"),
+        (flush(operations([7] * 9, [0] * 9, TABLES)) + bytes(4), 9, "does not end"),
+        (flush(operations([1] * 9, [0] * 9, TABLES)), 8, "does not end"),
+        # escapes that no encoder writes, r from 10 digits on and values beyond int32
+        (flush([(62259, 3277, 16), *[(15, 1, 4)] * 400]), 1, "beyond 32 bits"),
+        (flush([(62259, 3277, 16), (10, 1, 4), *[(1, 1, 4)] * 10]), 1, "beyond 32 bits"),
+        (flush(operations([2**31], [0], TABLES)), 1, "beyond 32 bits"),
+        (flush(operations([-(2**31) - 1], [0], TABLES)), 1, "beyond 32 bits"),
+    ],
+)
+def test_decode_refuses_damage(data, count, message):
+    with pytest.raises(BitstreamError, match=message):
+        decode(data, [0] * count, TABLES)
+
+
+def test_int32_ends_exactly_where_it_should():
+    for value in INT32:
+        assert decode(flush(operations([value], [0], TABLES)), [0], TABLES).tolist() == [value]
+
+
+def test_other_tables_are_noticed():
+    indexes = np.zeros(100, dtype=int)
+    data = encode(np.arange(100) % 4, indexes, TABLES)
+    with pytest.raises(BitstreamError):
+        decode(data, indexes, CdfTables([[0, 16385, 49152, 62259, 65536]], [5], [0]))
+
+
+def python(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+CODE_A_STREAM = """
+from tutorial_lib.cdf import CdfTables
+from tutorial_lib.rans import BitstreamError, decode, encode
+tables = CdfTables([[0, 16384, 49152, 62259, 65536]], [5], [0])
+symbols = [3, -2**31, 2**31 - 1, 0, 1] * 4
+data = encode(symbols, [0] * 20, tables)
+assert decode(data, [0] * 20, tables).tolist() == symbols
+try:
+    decode(data[:-4], [0] * 20, tables)
+except BitstreamError as error:
+    print(data.hex(), error)
+"""
+
+
+def test_importing_compiles_nothing_and_needs_no_torch():
+    code = "import sys\nfrom tutorial_lib import rans\n"
+    code += "print(rans._encode.signatures + rans._decode.signatures, 'torch' in sys.modules)"
+    assert python(code) == "[] False"
+
+
+def test_plain_python_does_the_same():
+    assert python(CODE_A_STREAM, NUMBA_DISABLE_JIT="1") == python(CODE_A_STREAM)
+
+
+def test_works_where_no_folder_can_be_written():
+    refuse = """
+import tempfile
+def refuse(*args, **kwargs):
+    raise PermissionError("read-only")
+tempfile.TemporaryFile = refuse
+"""
+    cached = "\nimport tutorial_lib.rans as r; print(r._encode._cache.cache_path is not None)"
+    assert python(refuse + CODE_A_STREAM + cached) == python(CODE_A_STREAM) + "\nFalse"

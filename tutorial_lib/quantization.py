@@ -1,0 +1,113 @@
+"""Quantization: rounding, three ways to train through it, and the error it makes.
+
+An entropy coder codes integers, so a codec rounds its latent y to ŷ = round(y). Rounding is flat between its
+steps: its gradient is 0, and nothing before it would learn. Three stand-ins for training:
+
+- `round_ste`, the straight-through estimator: round forward, and pretend to be the identity backward. Its
+  gradient is biased, but the decoder is trained on what it will see in use. (Bengio, Léonard & Courville
+  2013; in compression Theis, Shi, Cunningham & Huszár 2017.)
+- `add_uniform_noise`: y + u with u ~ U(-1/2, 1/2). Its density is that of y smoothed by a box one step wide,
+  and at the integers it equals the probabilities of round(y): the right stand-in for the *rate*. (Ballé,
+  Laparra & Simoncelli 2017.)
+- `soft_round`: a smooth staircase, the identity at alpha = 0, that hardens towards round as alpha grows.
+  (Agustsson & Theis 2020.)
+
+Rounding goes to the nearest integer, ties to the even one, everywhere in this package, as in torch and NumPy.
+
+Rounding is not clipping. A quantizer with finitely many levels errs in two ways, which `error_statistics`
+tells apart: granular error (rounding, at most half a step) where it has levels, overload error (clipping, as
+large as the source is wide) beyond them. (Gersho & Gray 1992, chapter 5.)
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def round_ste(x: Tensor) -> Tensor:
+    """Round to the nearest integer, with the gradient of the identity (exactly 1).
+
+    x: any shape, floating point. Returns the same shape and type.
+
+    The result equals round(x) exactly, although it comes out of a sum: floats within a factor of two of each
+    other subtract without error (Sterbenz 1974), and so do x and round(x); or round(x) is 0, and the sum is
+    x - x. Only an infinite x does not stay itself but turns to NaN.
+    """
+    return x + (torch.round(x) - x).detach()
+
+
+def add_uniform_noise(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Add independent noise, uniform on [-1/2, 1/2), to every element: rounding, for training.
+
+    x: any shape, floating point. Returns the same shape and type; its gradient with respect to x is 1.
+    generator: the source of the noise; None: torch's own for the device of x.
+    """
+    return x + torch.empty_like(x).uniform_(-0.5, 0.5, generator=generator)
+
+
+def soft_round(x: Tensor, alpha: float) -> Tensor:
+    """The smooth staircase of Agustsson & Theis 2020, section 4.1.
+
+    With m = floor(x) + 1/2, the middle of the step that x is on: m + tanh(alpha (x - m)) / (2 tanh(alpha /
+    2)). The curve increases through every integer and half integer. Its steepest slope, at the half integers,
+    is about alpha / 2: raise alpha slowly, or gradients explode.
+
+    x: any shape, floating point. Returns the same shape and type.
+    Raises ValueError unless 0 <= alpha < infinity.
+    """
+    if not 0 <= alpha < math.inf:  # written so that NaN fails too
+        raise ValueError(
+            f"soft_round needs 0 <= alpha < infinity, not {alpha}; the limit itself is torch.round."
+        )
+    if alpha < 1e-4:  # the curve is within alpha² / 60 of x by now, and 0 / 0 at alpha = 0
+        return x
+    middle = torch.floor(x) + 0.5
+    return middle + torch.tanh(alpha * (x - middle)) / (2 * math.tanh(alpha / 2))
+
+
+@dataclass(frozen=True)
+class ErrorStatistics:
+    """The error x_hat - x of a quantizer: its mean, mean square and largest magnitude, in the units of x.
+
+    `mse` is the sum of two parts: `granular`, from samples that some level is near to (rounding), and
+    `overload`, from samples beyond the outermost levels (clipping). Both are means over all samples.
+    """
+
+    mean: float
+    mse: float
+    max_abs: float
+    granular: float
+    overload: float
+
+
+def error_statistics(
+    x: Tensor, x_hat: Tensor, levels: tuple[float, float] | None = None, step: float = 1.0
+) -> ErrorStatistics:
+    """Measure, in float64, the error of quantizing x to x_hat (equal shapes, any but empty).
+
+    levels: the lowest and the highest output, if the quantizer has finitely many; None: it never clips.
+    step: the distance between neighbouring levels; it matters only with `levels`. The outermost levels serve
+    half a step outwards too, so x is overload below levels[0] - step / 2 and above levels[1] + step / 2.
+    Raises ValueError if the shapes differ or are empty, or if levels and step describe no quantizer.
+    """
+    if x.shape != x_hat.shape or x.numel() == 0:
+        raise ValueError(
+            f"x is {tuple(x.shape)} and x_hat {tuple(x_hat.shape)}; give equal shapes, and not empty ones."
+        )
+    lowest, highest = (-math.inf, math.inf) if levels is None else levels
+    if not (lowest <= highest and step > 0):
+        raise ValueError(f"levels {levels}, step {step}: need lowest <= highest and a step above 0.")
+
+    x, x_hat = x.detach().double(), x_hat.detach().double()
+    error = x_hat - x
+    squared = error.square()
+    overloaded = (x < lowest - step / 2) | (x > highest + step / 2)
+    return ErrorStatistics(
+        mean=error.mean().item(),
+        mse=squared.mean().item(),
+        max_abs=error.abs().max().item(),
+        granular=torch.where(overloaded, 0.0, squared).mean().item(),
+        overload=torch.where(overloaded, squared, 0.0).mean().item(),
+    )

@@ -1,0 +1,215 @@
+"""The fast entropy coder: rANS (range asymmetric numeral systems), byte-compatible with CompressAI's.
+
+One integer, the **state** x, holds everything coded so far (Duda 2013). To push a symbol that owns
+`freq` of the 2^16 counts, from `start` on, is to make x larger by the factor 2^16 / freq, which is
+-log2(probability) bits, and to leave in its lowest 16 bits one of the symbol's counts:
+
+    push:   x  ->  (x // freq) * 2^16 + x % freq + start
+    pull:   c = x % 2^16 names the symbol, start <= c < start + freq
+            x  ->  freq * (x // 2^16) + c - start
+
+Each undoes the other exactly, so what is pushed last is pulled first: **the encoder works from the
+last symbol to the first**, and the decoder gets them in reading order.
+
+*Renormalisation.* x would grow for ever, so it is kept in 2^31 <= x < 2^63, where it also fits in a
+signed 64-bit integer. The encoder moves the lower 32 bits out, as one word, if the push would
+otherwise take x to 2^63 or beyond, that is, if x >= freq * 2^47. The decoder takes a word in if a
+pull has taken x below 2^31. Both do so at the same symbols, because only one choice keeps x in its
+range; and one word is always enough, because that range spans a factor of 2^32.
+
+*Bypass nibbles.* A value that its table does not list is sent as the table's last symbol, the
+**escape**, and a number r. With n symbols in front of the escape and v = value - offset,
+
+    r = 2 (v - n) for v >= n,    r = -2 v - 1 for v < 0.
+
+First comes how many hexadecimal digits r has, then the digits, lowest first. Each is pushed as a
+symbol that owns 1 of 2^4 counts. int32 values and offsets need 9 digits at most.
+
+*The stream* is a sequence of little-endian 32-bit words: the two halves of the final x, the low one
+first, then the words in the order in which the decoder takes them. There is no length and no
+checksum. But x began at 2^31, so a decoder must end there, with no word left over: a check that
+costs nothing (CompressAI does not make it). What it cannot see is a flipped bit in an escape's digits,
+which changes that one value and nothing after it: files need a checksum of their own.
+
+*Finding the symbol of c* is the decoder's only search. The upper 9 bits of c choose a starting point
+(`CdfTables.first_symbols`); from there it steps right while c >= cdf[k + 1]. Rows end with 2^16 > c.
+
+Numba compiles the kernels when they are first called, which takes a second or two, and keeps them on
+disk if there is a folder that it may write. With NUMBA_DISABLE_JIT=1 in the environment they run as
+plain Python: step through them.
+
+Duda, "Asymmetric numeral systems", 2013, arXiv:1311.2540. Giesen, "Interleaved entropy coders", 2014,
+arXiv:1402.3392, whose 64-bit variant CompressAI uses (Bégaint et al. 2020, arXiv:2011.03029).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tutorial_lib.cdf import PARTS, CdfTables, as_int32
+
+PRECISION = 16  # bits: every row of the tables ends with 2^16
+LOW = 2**31  # the state's lower bound, and where it begins
+MAX_DIGITS = 9  # an escape's r is below 2^33
+WORD = 2**32 - 1  # selects the lower 32 bits
+
+
+class BitstreamError(ValueError):
+    """The bytes are no stream of these indexes and tables: damaged, cut short, or made with other tables."""
+
+
+def _compiled(kernel: Callable) -> Callable:
+    try:
+        return numba.njit(cache=True)(kernel)
+    except RuntimeError:  # no folder to keep machine code in: every process compiles for itself
+        return numba.njit(kernel)
+
+
+@_compiled
+def _push_nibble(x, p, words, nibble):
+    """A push with precision 4, start = nibble and freq = 1."""
+    if x >> 59 >= 1:
+        p -= 1
+        words[p] = x & WORD
+        x >>= 32
+    return (x << 4) + nibble, p
+
+
+@_compiled
+def _refill(x, p, words):
+    """Take the next word into x. This is the only place where the decoder reads on."""
+    if p == len(words):
+        raise BitstreamError("the stream ends before its symbols do: it was cut short or damaged.")
+    return x << 32 | np.int64(words[p]), p + 1
+
+
+@_compiled
+def _pull_nibble(x, p, words):
+    nibble = x & 15
+    x >>= 4
+    if x < LOW:
+        x, p = _refill(x, p, words)
+    return nibble, x, p
+
+
+@_compiled
+def _encode(symbols, indexes, cdf, length, offset, words):
+    """Fill `words` from its end and return where the stream begins."""
+    x = np.int64(LOW)
+    p = len(words)  # the word written last
+    for i in range(len(symbols) - 1, -1, -1):
+        t = indexes[i]
+        v = np.int64(symbols[i]) - offset[t]
+        escape = np.int64(length[t]) - 2  # the row's last symbol, and n: as many are in front of it
+        if v < 0 or v >= escape:
+            r = -2 * v - 1 if v < 0 else 2 * (v - escape)
+            v = escape
+            digits = 0
+            while r >> 4 * digits > 0:
+                digits += 1
+            for j in range(digits - 1, -1, -1):  # last first, as with the symbols
+                x, p = _push_nibble(x, p, words, r >> 4 * j & 15)
+            x, p = _push_nibble(x, p, words, digits)
+        start = np.int64(cdf[t, v])
+        freq = cdf[t, v + 1] - start
+        if x >> 47 >= freq:  # x >= freq * 2^47, without overflow
+            p -= 1
+            words[p] = x & WORD
+            x >>= 32
+        quotient = np.int64(np.uint64(x) // np.uint64(freq))  # unsigned: // need not look at signs
+        x = (quotient << PRECISION) + (x - quotient * freq) + start
+    words[p - 1] = x >> 32
+    words[p - 2] = x & WORD
+    return p - 2
+
+
+@_compiled
+def _decode(words, indexes, cdf, length, offset, first_symbols, symbols):
+    """Fill `symbols`. Each word is read once, and only while there is one."""
+    x = np.int64(words[1]) << 32 | np.int64(words[0])
+    p = 2  # the word to read next
+    if x < LOW:  # negative, if bit 63 is set
+        raise BitstreamError("the stream begins with a state that no encoder leaves: it is damaged.")
+    for i in range(len(indexes)):
+        t = indexes[i]
+        c = x & 0xFFFF
+        k = np.int64(first_symbols[t, c * PARTS >> PRECISION])
+        while cdf[t, k + 1] <= c:
+            k += 1
+        start = np.int64(cdf[t, k])
+        x = (cdf[t, k + 1] - start) * (x >> PRECISION) + c - start
+        if x < LOW:
+            x, p = _refill(x, p, words)
+        if k == length[t] - 2:  # the escape
+            digits, x, p = _pull_nibble(x, p, words)
+            if digits > MAX_DIGITS:
+                raise BitstreamError("the stream holds a value beyond 32 bits: it is damaged.")
+            r = np.int64(0)
+            for j in range(digits):
+                digit, x, p = _pull_nibble(x, p, words)
+                r |= digit << 4 * j
+            k = -(r >> 1) - 1 if r & 1 else k + (r >> 1)
+        value = k + offset[t]
+        if value < -(2**31) or value >= 2**31:
+            raise BitstreamError("the stream holds a value beyond 32 bits: it is damaged.")
+        symbols[i] = value
+    if x != LOW or p != len(words):
+        raise BitstreamError("the stream does not end with its symbols: it is damaged or of other tables.")
+
+
+def encode(symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables) -> bytes:
+    """Code integers, each with the table that its index names, in C order.
+
+    symbols: any shape; whole numbers (floats, too) in the range of int32.
+    indexes: the same shape; integers in 0 ... T - 1.
+    Returns 8 bytes or more, a multiple of 4. Raises ValueError for what cannot be coded.
+    """
+    symbols = as_int32(symbols, "symbols")
+    indexes = _checked_indexes(indexes, tables)
+    if symbols.shape != indexes.shape:
+        raise ValueError(f"symbols {symbols.shape} and indexes {indexes.shape} must have the same shape.")
+    # An escape costs at most 16 + 4 + 9 * 4 = 56 bits: two words a symbol suffice, and two for the state.
+    words = np.empty(2 * symbols.size + 2, dtype=np.uint32)
+    begin = _encode(_flat(symbols), _flat(indexes), tables.cdf, tables.length, tables.offset, words)
+    return words[begin:].astype("<u4").tobytes()
+
+
+def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]:
+    """Undo `encode`, given the same indexes and tables. Returns an int32 array shaped like `indexes`.
+
+    Raises BitstreamError when the bytes cannot be such a stream, ValueError when indexes or tables are unfit.
+    """
+    indexes = _checked_indexes(indexes, tables)
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise ValueError(f"a stream is bytes, not {type(data).__name__}.")
+    data = bytes(data)
+    if len(data) < 8 or len(data) % 4:
+        raise BitstreamError(f"the stream has {len(data)} bytes, not 8, 12, 16 ...: it is damaged.")
+    words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
+    symbols = np.empty(indexes.size, dtype=np.int32)
+    first_symbols = tables.first_symbols
+    _decode(words, _flat(indexes), tables.cdf, tables.length, tables.offset, first_symbols, symbols)
+    return symbols.reshape(indexes.shape)
+
+
+def _checked_indexes(indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]:
+    if tables.precision != PRECISION:
+        raise ValueError(f"the tables' precision is {tables.precision} bits; the coder needs {PRECISION}.")
+    indexes = np.asarray(indexes)
+    if indexes.size and indexes.dtype.kind not in "iu":
+        raise ValueError(f"indexes must be integers, not {indexes.dtype}.")
+    indexes = as_int32(indexes, "indexes")
+    if indexes.size and not 0 <= indexes.min() <= indexes.max() < len(tables.length):
+        raise ValueError(f"indexes must lie in 0 ... {len(tables.length) - 1}, the numbers of the tables.")
+    return indexes
+
+
+def _flat(array: NDArray[np.int32]) -> NDArray[np.int32]:
+    """In C order and read-only: Numba meets one type, and compiles once, whatever the caller brought."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    flat.flags.writeable = False
+    return flat

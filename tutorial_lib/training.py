@@ -1,0 +1,76 @@
+"""Training a codec: first the densities alone, then everything together, for rate + λ · distortion."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from tutorial_lib.first_codec import FirstCodec
+from tutorial_lib.information import bits, rate_distortion_loss
+
+
+def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100) -> None:
+    """Fit the densities, and nothing else, to the latents that the codec makes of a batch (B, 3, H, W) now.
+
+    It starts each channel as a logistic density as wide as the channel's values: coefficients differ in width a
+    thousandfold, and finding that out by gradient descent alone would take most of the training.
+    """
+    prior = codec.entropy_bottleneck
+    with torch.no_grad():
+        y = codec.analysis(batch)  # (B, M, h, w)
+        width = y.abs().mean(dim=(0, 2, 3)).clamp(min=0.1)  # (M,)
+        for matrix, bias in zip(prior.matrices, prior.biases, strict=True):
+            slope = torch.full_like(matrix, 1 / matrix.shape[1])  # each layer sums to a slope of 1, …
+            if matrix is prior.matrices[0]:
+                slope /= width[:, None, None]  # … the first to 1 / width
+            matrix.copy_(slope.expm1().log())  # log(expm1) undoes the softplus
+            bias.mul_(0.1)
+    optimizer = torch.optim.Adam(prior.parameters(), lr=PRIOR_RATE)
+    prior.train()
+    for _ in range(steps):
+        some = y[torch.randint(len(y), (8,))]  # (8, M, h, w)
+        loss = bits(prior(some)[1]) / some.numel()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+# Learning rates: the cosines are good already, and a density has far fewer samples to learn from than parameters.
+TRANSFORM_RATE, NETWORK_RATE, PRIOR_RATE = 1e-4, 1e-3, 3e-2
+
+
+def train(codec: FirstCodec, next_batch: Callable[[], Tensor], lmbda: float, steps: int) -> Iterator[dict[str, float]]:
+    """Minimise bits per pixel + λ · 255² · MSE; yields {"loss", "bpp", "mse"} after each step.
+
+    next_batch: gives a batch (B, 3, H, W) of crops in [0, 1].
+    Ends in evaluation mode with the coding tables made, provided that the iterator is run to its end.
+    """
+    cosines = [p for name, p in codec.named_parameters() if name.endswith("dct.weight")]  # the idct's too
+    prior = list(codec.entropy_bottleneck.parameters())
+    special = {id(p) for p in cosines + prior}
+    networks = [p for p in codec.parameters() if id(p) not in special]
+    optimizer = torch.optim.Adam(
+        [
+            {"params": cosines, "lr": TRANSFORM_RATE},
+            {"params": prior, "lr": PRIOR_RATE},
+            {"params": networks, "lr": NETWORK_RATE},
+        ]
+    )
+
+    def schedule(step: int) -> float:  # a short warm-up, then down along a half cosine
+        return min(1, (step + 1) / 20) * (0.51 + 0.49 * math.cos(math.pi * step / steps))
+
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+    codec.train()
+    for _ in range(steps):
+        x = next_batch()  # (B, 3, H, W)
+        loss = rate_distortion_loss(codec(x), x, lmbda)
+        optimizer.zero_grad()
+        loss["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(cosines + networks, 1.0)  # one odd crop shall not undo a hundred
+        optimizer.step()
+        scheduler.step()
+        yield {name: value.item() for name, value in loss.items()}
+    codec.eval()
+    codec.build_coder()

@@ -1,0 +1,23 @@
+"""Where the trained checkpoints lie, and whose tables they hold. Starts without PyTorch."""
+
+from pathlib import Path
+
+from safetensors import safe_open
+
+from tutorial_lib.cdf import CdfTables
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def shipped(name: str) -> Path:
+    """A checkpoint that comes with the course: under data/ in a clone, else beside the modules."""
+    in_clone = PACKAGE.parent / "data" / "checkpoints" / name
+    return in_clone if in_clone.exists() else PACKAGE / "checkpoints" / name
+
+
+def tables_fingerprint(path: Path) -> str:
+    """The fingerprint of the coding tables in a model's slot, laid out as by `EntropyCoder.to_tensor`."""
+    with safe_open(path, framework="numpy") as file:
+        coder = file.get_tensor("slot._extra_state").tobytes()
+    medians = int.from_bytes(coder[4:8], "little")
+    return CdfTables.from_bytes(coder[8 + 4 * medians : -4]).fingerprint()

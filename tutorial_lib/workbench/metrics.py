@@ -1,0 +1,34 @@
+"""How good a picture is, and how good a codec is."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def psnr(image: Tensor, reference: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB between two images of the same shape and type.
+
+    uint8 images are compared on their 0…255 scale, float images on 0…1. Equal images give infinity.
+    """
+    if image.shape != reference.shape or image.dtype != reference.dtype:
+        raise ValueError(
+            f"psnr compares images of one shape and type, not {tuple(image.shape)} {image.dtype} "
+            f"and {tuple(reference.shape)} {reference.dtype}."
+        )
+    peak = 255.0 if image.dtype == torch.uint8 else 1.0
+    mse = (image.double() - reference.double()).square().mean().item()
+    return float("inf") if mse == 0 else 10 * float(np.log10(peak**2 / mse))
+
+
+def bd_rate(reference: list[tuple[float, float]], codec: list[tuple[float, float]]) -> float:
+    """Bjøntegaard's rate difference in percent (negative: `codec` needs fewer bits than `reference`).
+
+    Each curve is a list of (bits per pixel, PSNR) pairs; the two are compared where their PSNRs overlap.
+    """
+    import bjontegaard  # an extra of the comparisons, not of the core
+
+    rates = [np.array([bpp for bpp, _ in sorted(curve)]) for curve in (reference, codec)]
+    quality = [np.array([db for _, db in sorted(curve)]) for curve in (reference, codec)]
+    return float(
+        bjontegaard.bd_rate(rates[0], quality[0], rates[1], quality[1], method="pchip", require_matching_points=False)
+    )

@@ -1,0 +1,61 @@
+"""Execute notebooks in place and leave clean metadata: `python -m tutorial_lib.workbench.notebooks FILE.ipynb …`
+
+The set-up cell is brought up to date, the cells are run top to bottom, and what differs from run to run without
+meaning anything (timestamps, widget state, kernel versions) is left out. A cell that fails stops the command, and
+the notebook's file stays as it was.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+from tutorial_lib.workbench.setup_cell import setup_cell
+
+
+def execute(path: Path) -> None:
+    """Run one notebook and write it back."""
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    cells[0].source = setup_cell()
+    with tqdm(total=len(cells), desc=path.stem, unit="cell") as progress:
+        NotebookClient(
+            notebook,
+            timeout=300,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            store_widget_state=False,
+            record_timing=False,
+            on_cell_executed=lambda **_: progress.update(),
+        ).execute()
+    clean(notebook)
+    partial = path.with_suffix(".partial")
+    nbformat.write(notebook, partial)
+    os.replace(partial, path)
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """Leave only what a reader needs: the kernel's name, the tags, the outputs without repeated progress lines."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for index, cell in enumerate(notebook.cells):
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        cell.id = f"cell-{index:02d}"
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = "\n".join(line.split("\r")[-1] for line in output.text.split("\n"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Execute notebooks in place and leave clean metadata.")
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    for notebook_path in parser.parse_args().notebooks:
+        execute(notebook_path)

@@ -1,0 +1,22 @@
+"""The comparisons' way to CompressAI, which not every machine can have."""
+
+import importlib
+import warnings
+from types import ModuleType
+
+
+def compressai() -> ModuleType | None:
+    """CompressAI with its entropy models and coder imported, or None after a sentence that says how to get it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its own imports use what torch has deprecated
+            package = importlib.import_module("compressai")
+            for part in ("ans", "entropy_models"):
+                importlib.import_module(f"compressai.{part}")
+    except ImportError:
+        print(
+            "CompressAI is not installed here, so this comparison is skipped. Where it has wheels (Linux, "
+            "Python 3.11 or 3.12): pip install 'tutorial_lib[peers]'."
+        )
+        return None
+    return package
