@@ -125,9 +125,7 @@ def constriction_coders(symbols: np.ndarray, indexes: np.ndarray, tables: CdfTab
     }
 
 
-def measure(
-    coders: dict[str, Coder], symbols: np.ndarray, rounds: int
-) -> dict[str, list[tuple[float, float]]]:
+def measure(coders: dict[str, Coder], symbols: np.ndarray, rounds: int) -> dict[str, list[tuple[float, float]]]:
     """Seconds of (encode, decode) in each round, after one to warm up, which also checks the results."""
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in coders}
     for name, (encode, decode) in coders.items():

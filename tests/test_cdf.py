@@ -286,6 +286,7 @@ def test_every_damaged_byte_is_noticed():
         [1, 4, 0, *ROW],
         [1, 6, 0, *ROW],
         [2, 8, -3, 0, 0, *ROW],
+        [2, -2, 7, 0, 0, 0, 9, 65536, 0, 65536],  # two sound rows, but not of these lengths
         [1, 2, 0, 0, 65535],
         [1, 5, 0, 0, 9, 9, 9, 65536],
     ],
@@ -319,18 +320,8 @@ def test_as_int32():
         got = as_int32(whole, "a")
         assert got.dtype == np.int32 and got.tolist() == np.asarray(whole).tolist()
     assert as_int32([], "a").dtype == np.int32
-    for bad in (
-        [2**31],
-        [-(2**31) - 1],
-        [2.0**31],
-        [0.5],
-        [np.nan],
-        [-np.inf],
-        ["1"],
-        [True],
-        [None],
-        [2**70],
-        [1j],
-    ):
-        with pytest.raises(ValueError, match="a must be whole numbers"):
+    for bad in ([2**31], [-(2**31) - 1], [2.0**31], [np.nan], [-np.inf], ["1"], [True], [None], [2**70], [1j]):
+        with pytest.raises(ValueError, match="a must be whole numbers that fit in 32 bits"):
             as_int32(bad, "a")
+    with pytest.raises(ValueError, match="a must be whole numbers; round them"):
+        as_int32([0.5], "a")

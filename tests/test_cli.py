@@ -11,6 +11,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tracemalloc
 import types
 import zlib
 from pathlib import Path
@@ -96,10 +97,15 @@ def lic(capsys, *arguments: str | Path) -> tuple[int, str, str]:
 def refused(capsys, folder: Path, *arguments: str | Path) -> str:
     """The one sentence on stderr, once it is certain that nothing else was said or changed."""
     before = contents(folder)
+    sentence = one_sentence(capsys, *arguments)
+    assert contents(folder) == before
+    return sentence
+
+
+def one_sentence(capsys, *arguments: str | Path) -> str:
     status, out, err = lic(capsys, *arguments)
     assert (status, out) == (2, "")
     assert err.startswith("error: ") and err.endswith(".\n") and err.count("\n") == 1
-    assert contents(folder) == before
     return err.removeprefix("error: ").rstrip("\n")
 
 
@@ -405,6 +411,16 @@ class TestBadInput:
         assert sentence in refused(capsys, table, "decode", source, "cut.png")
         assert sentence in refused(capsys, table, "info", source)
 
+    def test_a_film_is_not_read_to_its_end(self, capsys, table: Path) -> None:
+        Path("film").write_bytes(b"film")
+        os.truncate("film", 2**25)
+        tracemalloc.start()
+        try:
+            assert "this is no .lic file" in one_sentence(capsys, "info", "film")
+            assert tracemalloc.get_traced_memory()[1] < 2**20
+        finally:
+            tracemalloc.stop()
+
     def test_a_stream_of_another_checkpoint(self, capsys, table: Path) -> None:
         sentence = refused(capsys, table, "decode", "foreign.lic", "out.png")
         assert "'foreign.lic' was made with another checkpoint" in sentence
@@ -579,6 +595,10 @@ class TestAllOrNothing:
             assert back.tobytes() == photo.tobytes()
         names = {path.name for path in table.iterdir()}
         assert not any("unfinished" in name for name in names)
+
+    def test_as_long_a_name_as_there_can_be(self, capsys, table: Path) -> None:
+        name = "x" * (os.pathconf(".", "PC_NAME_MAX") - 4) + ".lic"
+        assert lic(capsys, "encode", "photo.png", name)[0] == 0 and Path(name).exists()
 
     def test_a_link_stays_a_link(self, capsys, table: Path) -> None:
         Path("elsewhere").mkdir()

@@ -71,9 +71,7 @@ def test_the_cumulative_increases_from_0_to_1() -> None:
     values = torch.linspace(-300, 300, 6001, dtype=torch.float64).expand(40, -1)
     assert (bottleneck.cumulative_logits(values).diff() > 0).all()
     ends = torch.tensor([[-1e6, 1e6]], dtype=torch.float64).expand(40, -1)
-    assert torch.allclose(
-        torch.sigmoid(bottleneck.cumulative_logits(ends)), torch.tensor([0.0, 1.0]).double()
-    )
+    assert torch.allclose(torch.sigmoid(bottleneck.cumulative_logits(ends)), torch.tensor([0.0, 1.0]).double())
 
 
 def test_each_channel_is_its_own_network() -> None:
@@ -117,9 +115,7 @@ def test_both_tails_keep_their_precision_in_float32() -> None:
     likelihood = bottleneck.float().likelihood(values)
     assert torch.allclose(likelihood, exact, rtol=1e-4, atol=0)
     (slope,) = torch.autograd.grad(likelihood.log().sum(), values)
-    assert torch.allclose(
-        slope, torch.tensor([1.0, 1, 1, -1, -1, -1]), atol=1e-4
-    )  # the tails are exponential
+    assert torch.allclose(slope, torch.tensor([1.0, 1, 1, -1, -1, -1]), atol=1e-4)  # the tails are exponential
 
 
 def test_likelihoods_of_all_symbols_sum_to_one() -> None:
@@ -139,9 +135,7 @@ def test_lower_bound_lets_gradients_through_that_raise_x() -> None:
 # ---- forward
 
 
-@pytest.mark.parametrize(
-    "shape", [(2, 5), (1, 5, 1, 1), (2, 5, 3, 4), (3, 5, 7), (1, 5, 2, 3, 2), (0, 5, 2, 2)]
-)
+@pytest.mark.parametrize("shape", [(2, 5), (1, 5, 1, 1), (2, 5, 3, 4), (3, 5, 7), (1, 5, 2, 3, 2), (0, 5, 2, 2)])
 @pytest.mark.parametrize("training", [True, False])
 def test_forward_treats_any_shape_channel_by_channel(shape: tuple[int, ...], training: bool) -> None:
     bottleneck = random_bottleneck().train(training)
@@ -180,9 +174,7 @@ def test_training_adds_noise_and_gives_every_parameter_a_gradient() -> None:
     torch.manual_seed(1)
     z_hat, likelihoods = bottleneck(z)
     torch.manual_seed(1)
-    noise = add_uniform_noise(torch.zeros(5, 2, 4, 4)).transpose(
-        0, 1
-    )  # drawn channel by channel, as CompressAI does
+    noise = add_uniform_noise(torch.zeros(5, 2, 4, 4)).transpose(0, 1)  # drawn channel by channel, as CompressAI does
     assert torch.equal(z_hat, z + noise)
     (-torch.log2(likelihoods).sum() + 0.1 * z_hat.square().sum()).backward()
     for parameter in (z, *bottleneck.parameters()):
@@ -207,12 +199,13 @@ def test_an_impossible_value_costs_a_finite_number_of_bits() -> None:
     assert LIKELIHOOD_BOUND == 1e-9 and torch.equal(likelihoods, torch.full((1, 5, 1, 1), 1e-9))
 
 
-def test_double_precision() -> None:
-    bottleneck = random_bottleneck().double()
-    z = torch.randn(2, 5, 3, 3, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_precisions(dtype: torch.dtype) -> None:
+    bottleneck = random_bottleneck().to(dtype)
+    z = torch.randn(2, 5, 3, 3, dtype=dtype, requires_grad=True)
     for training in (True, False):
         z_hat, likelihoods = bottleneck.train(training)(z)
-        assert z_hat.dtype == likelihoods.dtype == torch.float64
+        assert z_hat.dtype == likelihoods.dtype == dtype
     rows, _, tails = bottleneck.pmfs()
     assert all(row.sum() + tail == pytest.approx(1, abs=1e-12) for row, tail in zip(rows, tails, strict=True))
 
@@ -306,6 +299,16 @@ def test_tables_are_made_on_the_cpu_whatever_the_default_device() -> None:
     assert rows[0].sum() + tails[0] == pytest.approx(1)
 
 
+def test_a_prior_may_be_built_on_another_device() -> None:
+    with torch.device("meta"):
+        bottleneck = EntropyBottleneck(5)
+    bottleneck.to_empty(device="cpu")
+    with torch.no_grad():
+        for parameter, value in zip(bottleneck.parameters(), random_bottleneck().parameters(), strict=True):
+            parameter.copy_(value)
+    assert torch.allclose(bottleneck.state_dict()["medians"].double(), bottleneck.quantiles()[:, 1])
+
+
 def test_a_density_without_quantiles_is_named() -> None:
     bottleneck = random_bottleneck()
     with torch.no_grad():
@@ -333,7 +336,7 @@ def test_pmfs_of_a_logistic() -> None:
 @pytest.mark.parametrize("tail_mass", [1e-9, 1e-4, 0.3])
 def test_a_row_leaves_out_at_most_the_tail_mass(tail_mass: float) -> None:
     bottleneck = random_bottleneck(30, spread=1.5)
-    rows, offsets, tails = bottleneck.pmfs(tail_mass)
+    rows, _, tails = bottleneck.pmfs(tail_mass)
     assert len(rows) == 30 and len({len(row) for row in rows}) > 5
     for row, tail in zip(rows, tails, strict=True):
         assert row.ndim == 1 and row.dtype == np.float64 and (row >= 0).all()
@@ -349,9 +352,7 @@ def test_pmfs_are_the_likelihoods_of_evaluation() -> None:
         symbols = torch.arange(offset, offset + len(row), dtype=torch.float32)
         z = (symbols + bottleneck.medians[c]).view(-1, 1).expand(-1, 8)
         _, likelihoods = bottleneck(z)
-        assert np.allclose(
-            likelihoods[:, c].detach(), np.maximum(row, LIKELIHOOD_BOUND), rtol=1e-3, atol=1e-6
-        )
+        assert np.allclose(likelihoods[:, c].detach(), np.maximum(row, LIKELIHOOD_BOUND), rtol=1e-3, atol=1e-6)
 
 
 def test_a_sharp_density_needs_one_symbol() -> None:
@@ -374,7 +375,7 @@ def test_rows_follow_the_density_even_where_the_medians_do_not() -> None:
     """A loaded median may be off (CompressAI trains it); then the symbols are not around 0."""
     bottleneck = logistic_bottleneck([100.0, -100.0], [1.0, 1.0])
     bottleneck.load_state_dict(bottleneck.state_dict() | {"medians": torch.zeros(2)})
-    rows, offsets, tails = bottleneck.pmfs()
+    rows, offsets, tails = bottleneck.pmfs(tail_mass=1e-9)
     assert offsets.tolist() == [79, -121] and (tails <= 1e-9).all()
     assert [offset + row.argmax() for row, offset in zip(rows, offsets, strict=True)] == [100, -100]
 

@@ -77,9 +77,7 @@ def test_float32_where_every_bit_counts(coder):
     """latent - median within one step of a half: rounding must see the float32 difference and no other."""
     half = torch.arange(-40, 40).reshape(1, 1, 80) + 0.5
     latent = by_channel(MEDIANS, 3) + half  # (1, 3, 80)
-    near = torch.cat(
-        [latent, latent.nextafter(torch.tensor(1e9)), latent.nextafter(torch.tensor(-1e9))], dim=2
-    )
+    near = torch.cat([latent, latent.nextafter(torch.tensor(1e9)), latent.nextafter(torch.tensor(-1e9))], dim=2)
     decoded = coder.decompress(coder.compress(near), [240])
     assert torch.equal(decoded, z_hat(near, by_channel(MEDIANS, 3)))
 
@@ -147,8 +145,8 @@ def test_better_tables_make_fewer_bytes():
         (torch.zeros(1, 3), None, torch.full((1, 3), torch.nan), "NaN or infinity"),
         (torch.full((1, 3), 3e9), None, None, "fit in 32 bits"),
         (torch.full((1, 3), -3e38), None, None, "fit in 32 bits"),
-        (torch.zeros(1, 3), torch.zeros(1, 2, dtype=torch.int), None, "indexes"),
-        (torch.zeros(1, 3), torch.zeros(3, 1, dtype=torch.int), None, "indexes"),
+        (torch.zeros(1, 3), torch.zeros(1, 2, dtype=torch.int), None, "the latent's shape"),
+        (torch.zeros(1, 3), torch.zeros(3, 1, dtype=torch.int), None, "the latent's shape"),
         (torch.zeros(1, 3), torch.zeros(1, 3), None, "indexes must be integers"),
         (torch.zeros(1, 3), torch.full((1, 3), 3), None, "indexes must lie"),
         (torch.zeros(1, 3), None, torch.zeros(1, 2), "means"),
@@ -189,9 +187,7 @@ def test_damaged_strings(coder):
         coder.decompress([good, other], (8, 9))
 
 
-@pytest.mark.parametrize(
-    "medians", [[0.0, 1.0], [[0.0, 1.0, 2.0]], 1.0, [0.0, 1.0, torch.nan], [torch.inf, 0, 0]]
-)
+@pytest.mark.parametrize("medians", [[0.0, 1.0], [[0.0, 1.0, 2.0]], 1.0, [0.0, 1.0, torch.nan], [torch.inf, 0, 0]])
 def test_unfit_medians(medians):
     with pytest.raises(ValueError, match="medians must be 3 finite"):
         EntropyCoder.build(GeometricModel(medians))
@@ -209,11 +205,7 @@ def test_the_coder_does_not_follow_the_models_medians():
 
 def same(one: EntropyCoder, other: EntropyCoder) -> bool:
     medians = (one.medians is None) == (other.medians is None)
-    return (
-        one.tables == other.tables
-        and medians
-        and (one.medians is None or torch.equal(one.medians, other.medians))
-    )
+    return one.tables == other.tables and medians and (one.medians is None or torch.equal(one.medians, other.medians))
 
 
 @pytest.mark.parametrize("medians", [None, MEDIANS])
@@ -353,9 +345,7 @@ def test_bytes_are_the_bottlenecks_bits(bottleneck):
     rows, offsets, _ = bottleneck.pmfs()
     rng = np.random.default_rng(7)
     symbols = [rng.choice(len(p), 10_000, p=p / p.sum()) + o for p, o in zip(rows, offsets, strict=True)]
-    latent = torch.tensor(np.array(symbols), dtype=torch.float32)[None] + by_channel(
-        bottleneck.medians.tolist(), 3
-    )
+    latent = torch.tensor(np.array(symbols), dtype=torch.float32)[None] + by_channel(bottleneck.medians.tolist(), 3)
     _, likelihoods = bottleneck(latent)
     ideal = -likelihoods.double().log2().sum().item() / 8
     assert 0.999 * ideal <= len(coder.compress(latent)[0]) <= 1.002 * ideal + 64

@@ -74,9 +74,7 @@ def test_known_entropies(pmf: list[float], expected: float) -> None:
 
 
 def test_no_cost_is_printed_without_a_minus_sign() -> None:
-    assert (
-        f"{entropy([1.0, 0.0]):.1f} {bits(np.ones(3)):.1f} {kl_divergence([1.0], [1.0]):.1f}" == "0.0 0.0 0.0"
-    )
+    assert f"{entropy([1.0, 0.0]):.1f} {bits(np.ones(3)):.1f} {kl_divergence([1.0], [1.0]):.1f}" == "0.0 0.0 0.0"
 
 
 def test_what_the_code_calls_impossible_costs_infinitely_many_bits() -> None:

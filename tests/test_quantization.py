@@ -16,9 +16,7 @@ from tutorial_lib.quantization import (
     soft_round,
 )
 
-finite_floats = st.lists(
-    st.floats(-(2.0**99), 2.0**99, width=32) | st.floats(-4, 4, width=32), min_size=1, max_size=50
-)
+finite_floats = st.lists(st.floats(-(2.0**99), 2.0**99, width=32) | st.floats(-4, 4, width=32), min_size=1, max_size=50)
 
 
 # ---- round_ste

@@ -85,9 +85,7 @@ def test_equals_the_big_integers_and_comes_back(random_tables, random_symbols, s
 int32 = st.integers(*INT32)
 
 
-@given(
-    st.lists(int32, max_size=20), int32, st.sampled_from([ROW, [0, 65536], [0, 1, 65536], [0, 65535, 65536]])
-)
+@given(st.lists(int32, max_size=20), int32, st.sampled_from([ROW, [0, 65536], [0, 1, 65536], [0, 65535, 65536]]))
 @example([*INT32], INT32[0], [0, 65536])
 @example([*INT32], INT32[1], [0, 65536])
 @example([*INT32] * 20, INT32[1], [0, 65535, 65536])  # the longest streams that there are
@@ -135,18 +133,15 @@ def test_shapes_and_orders():
         back = decode(data, convert(indexes), tables)
         assert back.shape == (3, 4, 5) and (back == symbols).all()
     assert encode(symbols.ravel(), indexes.ravel(), tables) == data
-    assert encode(symbols[:, 0], indexes[:, 0], tables) == encode(
-        symbols[:, 0].copy(), indexes[:, 0].copy(), tables
-    )
+    assert encode(symbols[:, 0], indexes[:, 0], tables) == encode(symbols[:, 0].copy(), indexes[:, 0].copy(), tables)
     assert decode(encode(3, 0, TABLES), 0, TABLES).shape == ()
-    assert decode(
-        encode(np.zeros((0, 7)), np.zeros((0, 7), int), TABLES), np.zeros((0, 7), int), TABLES
-    ).shape == (0, 7)
+    assert decode(encode(np.zeros((0, 7)), np.zeros((0, 7), int), TABLES), np.zeros((0, 7), int), TABLES).shape == (
+        0,
+        7,
+    )
 
 
-@pytest.mark.parametrize(
-    "dtype", [np.int8, np.int16, np.int32, np.int64, np.uint8, np.float16, np.float32, np.float64]
-)
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint8, np.float16, np.float32, np.float64])
 def test_every_type_of_whole_numbers(dtype):
     assert encode(np.array([0, 1, 2, 1, 0], dtype), np.zeros(5, np.uint8), TABLES).hex() == "d10cae00a0000000"
 
@@ -256,6 +251,7 @@ def state(x, *words):
         # escapes that no encoder writes, r from 10 digits on and values beyond int32
         (flush([(62259, 3277, 16), *[(15, 1, 4)] * 400]), 1, "beyond 32 bits"),
         (flush([(62259, 3277, 16), (10, 1, 4), *[(1, 1, 4)] * 10]), 1, "beyond 32 bits"),
+        (flush([(62259, 3277, 16), (10, 1, 4), *[(0, 1, 4)] * 10]), 1, "beyond 32 bits"),
         (flush(operations([2**31], [0], TABLES)), 1, "beyond 32 bits"),
         (flush(operations([-(2**31) - 1], [0], TABLES)), 1, "beyond 32 bits"),
     ],
@@ -292,12 +288,12 @@ def python(code: str, **environment: str) -> str:
 CODE_A_STREAM = """
 from tutorial_lib.cdf import CdfTables
 from tutorial_lib.rans import BitstreamError, decode, encode
-tables = CdfTables([[0, 16384, 49152, 62259, 65536]], [5], [0])
-symbols = [3, -2**31, 2**31 - 1, 0, 1] * 4
-data = encode(symbols, [0] * 20, tables)
-assert decode(data, [0] * 20, tables).tolist() == symbols
+tables = CdfTables([[0, 16384, 49152, 62259, 65536]] * 3, [5] * 3, [0, -2**31, 2**31 - 1])
+symbols, indexes = [3, -2**31, 2**31 - 1, 0, 1] * 6, [0, 1, 2] * 10
+data = encode(symbols, indexes, tables)
+assert decode(data, indexes, tables).tolist() == symbols
 try:
-    decode(data[:-4], [0] * 20, tables)
+    decode(data[:-4], indexes, tables)
 except BitstreamError as error:
     print(data.hex(), error)
 """

@@ -25,7 +25,7 @@ All of it is per channel: inside, values are (C, N), one row a channel, whatever
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ from torch import Tensor, nn
 from tutorial_lib.quantization import add_uniform_noise
 
 LIKELIHOOD_BOUND = 1e-9  # no symbol seems to cost more than 29.9 bits, so one outlier cannot blow up the loss
+# A coder's table counts in units of 2^-16, and no symbol in it may have none: one that is much rarer than that is
+# cheaper left to the escape symbol than listed, where it takes a whole unit from the others.
+TAIL_MASS = 1e-6
 SEARCH_RADIUS = 2.0**40  # quantiles are looked for in [-SEARCH_RADIUS, SEARCH_RADIUS]
 LONGEST_ROW = 4096  # symbols in a pmf; what lies farther out is left to the coder's escape symbol
 
@@ -95,7 +98,7 @@ class EntropyBottleneck(nn.Module):
         self.factors = nn.ParameterList()
         widths = (1, *filters, 1)
         layer_scale = init_scale ** (1 / (len(widths) - 1))  # the layers together divide by init_scale
-        for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+        for width_in, width_out in pairwise(widths):
             start = math.log(math.expm1(1 / layer_scale / width_out))  # log(expm1) undoes softplus
             self.matrices.append(nn.Parameter(torch.full((channels, width_out, width_in), start)))
             self.biases.append(nn.Parameter(torch.empty(channels, width_out, 1).uniform_(-0.5, 0.5)))
@@ -113,17 +116,20 @@ class EntropyBottleneck(nn.Module):
         """
         if z.dim() < 2 or z.shape[1] != self.channels:
             raise ValueError(f"z has shape {tuple(z.shape)}, but this prior needs (B, {self.channels}, ...).")
-        by_channel = z.transpose(0, 1).contiguous()  # (C, B, ...)
-        values = by_channel.flatten(1)  # (C, N)
         if self.training:
-            values = add_uniform_noise(values)
+            noisy = add_uniform_noise(z.transpose(0, 1).contiguous())  # (C, B, ...): drawn channel by channel
+            z_hat = noisy.transpose(0, 1)  # (B, C, ...)
         else:
             self._refresh_medians()
-            medians = self.medians.unsqueeze(1)  # (C, 1)
-            values = torch.round(values - medians) + medians
-        likelihoods = lower_bound(self.likelihood(values), LIKELIHOOD_BOUND)
-        z_hat = values.view_as(by_channel).transpose(0, 1).contiguous()  # (B, C, ...)
-        return z_hat, likelihoods.view_as(by_channel).transpose(0, 1).contiguous()  # (B, C, ...)
+            medians = self.medians.view(-1, *[1] * (z.dim() - 2))  # (C, 1, ...)
+            z_hat = torch.round(z - medians) + medians
+        return z_hat.contiguous(), self.rate(z_hat)
+
+    def rate(self, z_hat: Tensor) -> Tensor:
+        """The likelihood of each value of a latent, (B, C, ...), at least 1e-9: costing -log2 of it in bits."""
+        by_channel = z_hat.transpose(0, 1).contiguous()  # (C, B, ...)
+        likelihoods = lower_bound(self.likelihood(by_channel.flatten(1)), LIKELIHOOD_BOUND)  # (C, N)
+        return likelihoods.view_as(by_channel).transpose(0, 1).contiguous()  # (B, C, ...)
 
     def cumulative_logits(self, values: Tensor) -> Tensor:
         """The cumulative before its sigmoid: values (C, N) -> logits (C, N) of P(channel <= value)."""
@@ -133,7 +139,7 @@ class EntropyBottleneck(nn.Module):
         """The mass of the bin of width 1 around each value: (C, N) -> (C, N)."""
         return _bin_mass(self.cumulative_logits(values - 0.5), self.cumulative_logits(values + 0.5))
 
-    def quantiles(self, tail_mass: float = 1e-9) -> Tensor:
+    def quantiles(self, tail_mass: float = TAIL_MASS) -> Tensor:
         """Each channel's quantiles of tail_mass / 2, 1/2 (the median) and 1 - tail_mass / 2, by bisection.
 
         Returns (C, 3), float64, on the CPU, without a gradient. Raises ValueError if tail_mass is not between
@@ -157,7 +163,7 @@ class EntropyBottleneck(nn.Module):
         return high
 
     def pmfs(
-        self, tail_mass: float = 1e-9
+        self, tail_mass: float = TAIL_MASS
     ) -> tuple[list[NDArray[np.float64]], NDArray[np.int64], NDArray[np.float64]]:
         """What a coder needs, for each channel c: (pmfs, offsets, tail_masses), as C arrays, (C,) and (C,).
 

@@ -58,9 +58,7 @@ class EntropyCoder:
         pmfs, offsets, tail_masses = entropy_model.pmfs()
         return cls(CdfTables.from_pmfs(pmfs, offsets, tail_masses), getattr(entropy_model, "medians", None))
 
-    def compress(
-        self, latent: Tensor, indexes: Tensor | None = None, means: Tensor | None = None
-    ) -> list[bytes]:
+    def compress(self, latent: Tensor, indexes: Tensor | None = None, means: Tensor | None = None) -> list[bytes]:
         """Code round(latent - means) in C order, each image of the batch by itself.
 
         latent:  (B, C, ...) float32.

@@ -6,8 +6,8 @@
 
 `NotesNetwork` is what the notes print. It does not reproduce the size of its input, what it calls a quantizer is a
 convolution, and it codes nothing. `FirstCodec` is the frame that mends this around any two transforms; training
-minimises R + λ·D with noise standing in for rounding in the rate, and straight-through rounding in the distortion
-(Ballé et al. 2017; Theis et al. 2017; the mixture of both: Minnen & Singh 2020).
+minimises R + λ·D (Ballé, Laparra & Simoncelli 2017), straight through the rounding (Theis et al. 2017), in the rate
+as in the distortion.
 
 Two pairs of transforms go into the frame:
 
@@ -60,6 +60,32 @@ class NotesNetwork(nn.Module):
         return self.decoder(z_hat), likelihoods
 
 
+class IntegerPrior(EntropyBottleneck):
+    """A factorized prior of whole numbers, trained on the very symbols that will be coded.
+
+    With noise for rounding, the rate is smooth, but where most symbols are 0 it is far too high: y = 0.3 will be coded
+    as 0, while its noisy stand-in may land at 0.8, where the density expects next to nothing. So here the rate is that
+    of round(y). Its gradient for the densities is exact. Rounding passes none to y, so y gets the slope of the code
+    length between the two whole numbers around it: what a step up would cost, or a step down save.
+
+    Rounding is centred on 0: of a density that has been trained at whole numbers only, the median means nothing.
+    """
+
+    def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """y (B, C, ...) -> (round(y), likelihoods), in training as in use; only the gradients are stand-ins."""
+        if not self.training:
+            return super().forward(y)
+        below = y.detach().floor()
+        cost_below, cost_above = -self.rate(below).log2(), -self.rate(below + 1).log2()  # bits
+        y_hat = round_ste(y)
+        cost = torch.where(y_hat > below, cost_above, cost_below)
+        slope = (cost_above - cost_below).detach()  # bits for each step up
+        return y_hat, torch.exp2(-cost - slope * (y - y.detach()))
+
+    def _refresh_medians(self) -> None:
+        """They stay 0."""
+
+
 class FirstCodec(nn.Module):
     """A codec around two transforms, with a factorized prior.
 
@@ -72,7 +98,7 @@ class FirstCodec(nn.Module):
         self.analysis = analysis
         self.synthesis = synthesis
         self.stride = stride
-        self.entropy_bottleneck = EntropyBottleneck(channels)
+        self.entropy_bottleneck = IntegerPrior(channels)
         self.slot = CoderSlot()
 
     def forward(self, x: Tensor) -> dict:
@@ -80,8 +106,6 @@ class FirstCodec(nn.Module):
         padded, padding = pad_to_multiple(x, self.stride)
         y = self.analysis(padded)  # (B, M, H/stride, W/stride)
         y_hat, likelihoods = self.entropy_bottleneck(y)
-        if self.training:
-            y_hat = round_ste(y)  # the noisy y was for the rate; the synthesis sees what it will see in use
         return {"x_hat": crop(self.synthesis(y_hat), padding), "likelihoods": {"y": likelihoods}}
 
     def build_coder(self) -> None:

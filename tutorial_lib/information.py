@@ -68,9 +68,7 @@ def bits_per_pixel(likelihoods: Mapping[str, Tensor] | Tensor | ArrayLike, num_p
     Raises ValueError if num_pixels is less than 1.
     """
     if num_pixels < 1:
-        raise ValueError(
-            f"num_pixels is {num_pixels}; it is the batch size times height times width of the images."
-        )
+        raise ValueError(f"num_pixels is {num_pixels}; it is the batch size times height times width of the images.")
     parts = likelihoods.values() if isinstance(likelihoods, Mapping) else [likelihoods]
     return sum(bits(part) for part in parts) / num_pixels
 
@@ -85,9 +83,7 @@ def rate_distortion_loss(output: Mapping[str, Any], x: Tensor, lmbda: float) -> 
     """
     x_hat = output["x_hat"]
     if x.dim() != 4 or x_hat.shape != x.shape:
-        raise ValueError(
-            f"x is {tuple(x.shape)} and x_hat {tuple(x_hat.shape)}; both must be the same (B, C, H, W)."
-        )
+        raise ValueError(f"x is {tuple(x.shape)} and x_hat {tuple(x_hat.shape)}; both must be the same (B, C, H, W).")
     batch, _, height, width = x.shape
     bpp = bits_per_pixel(output["likelihoods"], batch * height * width)
     mse = (x_hat - x).square().mean()
@@ -115,9 +111,7 @@ def _checked_pmfs(*pmfs: Tensor | ArrayLike) -> list[Tensor]:
             raise ValueError("The pmf has a negative or NaN entry; probabilities are 0 or more.")
         total = pmf.sum(dim=-1, dtype=torch.float64)
         if not ((total - 1).abs() <= SUM_TOLERANCE).all():
-            raise ValueError(
-                f"The pmf sums to {total.flatten().tolist()[:3]}, not to 1; divide it by its sum."
-            )
+            raise ValueError(f"The pmf sums to {total.flatten().tolist()[:3]}, not to 1; divide it by its sum.")
     return tensors
 
 

@@ -58,9 +58,7 @@ def soft_round(x: Tensor, alpha: float) -> Tensor:
     Raises ValueError unless 0 <= alpha < infinity.
     """
     if not 0 <= alpha < math.inf:  # written so that NaN fails too
-        raise ValueError(
-            f"soft_round needs 0 <= alpha < infinity, not {alpha}; the limit itself is torch.round."
-        )
+        raise ValueError(f"soft_round needs 0 <= alpha < infinity, not {alpha}; the limit itself is torch.round.")
     if alpha < 1e-4:  # the curve is within alpha² / 60 of x by now, and 0 / 0 at alpha = 0
         return x
     middle = torch.floor(x) + 0.5

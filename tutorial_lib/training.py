@@ -6,27 +6,25 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from tutorial_lib.entropy_bottleneck import EntropyBottleneck
 from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.information import bits, rate_distortion_loss
 
 
-def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100) -> None:
+def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100, *, fresh: bool = True) -> None:
     """Fit the densities, and nothing else, to the latents that the codec makes of a batch (B, 3, H, W) now.
 
-    It starts each channel as a logistic density as wide as the channel's values: coefficients differ in width a
-    thousandfold, and finding that out by gradient descent alone would take most of the training.
+    fresh: start each channel as a logistic density as wide as the channel's values. Coefficients differ in width a
+    thousandfold, and finding that out by gradient descent would take most of the training. Otherwise go on from what
+    the densities are.
     """
     prior = codec.entropy_bottleneck
     with torch.no_grad():
         y = codec.analysis(batch)  # (B, M, h, w)
-        width = y.abs().mean(dim=(0, 2, 3)).clamp(min=0.1)  # (M,)
-        for matrix, bias in zip(prior.matrices, prior.biases, strict=True):
-            slope = torch.full_like(matrix, 1 / matrix.shape[1])  # each layer sums to a slope of 1, …
-            if matrix is prior.matrices[0]:
-                slope /= width[:, None, None]  # … the first to 1 / width
-            matrix.copy_(slope.expm1().log())  # log(expm1) undoes the softplus
-            bias.mul_(0.1)
+        if fresh:
+            _start_at_width(prior, y.abs().mean(dim=(0, 2, 3)).clamp(min=0.1))
     optimizer = torch.optim.Adam(prior.parameters(), lr=PRIOR_RATE)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     prior.train()
     for _ in range(steps):
         some = y[torch.randint(len(y), (8,))]  # (8, M, h, w)
@@ -34,6 +32,18 @@ def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        scheduler.step()
+
+
+@torch.no_grad()
+def _start_at_width(prior: EntropyBottleneck, width: Tensor) -> None:
+    """Make every density the logistic one around 0 of a given width (M,), nearly: not all alike to the last bit."""
+    for matrix, bias in zip(prior.matrices, prior.biases, strict=True):
+        slope = torch.full_like(matrix, 1 / matrix.shape[1])  # so each layer sums up to a slope of 1, …
+        if matrix is prior.matrices[0]:
+            slope /= width[:, None, None]  # … and the first to 1 / width
+        matrix.copy_(slope.expm1().log())  # log(expm1) undoes the softplus
+        bias.mul_(0.1)
 
 
 # Learning rates: the cosines are good already, and a density has far fewer samples to learn from than parameters.

@@ -114,9 +114,7 @@ def outcomes_of_wild_streams() -> list[str | None]:
     rng = np.random.default_rng(5)
     rows = [[0, *range(60000, 65537)], [0, 65536], [0, 1, 65536], [0, 65535, 65536], [0, 30000, 60000, 65536]]
     length = [len(row) for row in rows]
-    tables = CdfTables(
-        [row + [0] * (max(length) - len(row)) for row in rows], length, [0, 2**31 - 1, 5, -9, 0]
-    )
+    tables = CdfTables([row + [0] * (max(length) - len(row)) for row in rows], length, [0, 2**31 - 1, 5, -9, 0])
     found = []
     for _ in range(300):
         indexes = rng.integers(0, len(rows), rng.integers(0, 60))
@@ -131,9 +129,7 @@ def outcomes_of_wild_streams() -> list[str | None]:
 def test_never_reads_outside_its_buffer():
     """Compiled kernels do not check bounds. As plain Python, on NumPy arrays, the same kernels do."""
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, __file__], env=environment, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == outcomes_of_wild_streams()
 

@@ -58,18 +58,14 @@ def layouts(shape: tuple[int, ...], dtype: torch.dtype) -> Iterator[Tensor]:
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(
-    "shape", [(7, CHANNELS), (1, CHANNELS, 5, 3), (2, CHANNELS, 8, 8), (2, CHANNELS, 4, 3, 2)]
-)
+@pytest.mark.parametrize("shape", [(7, CHANNELS), (1, CHANNELS, 5, 3), (2, CHANNELS, 8, 8), (2, CHANNELS, 4, 3, 2)])
 def test_same_likelihoods_and_gradients(shape: tuple[int, ...], dtype: torch.dtype, training: bool) -> None:
     ours, theirs = (model.to(dtype).train(training) for model in pair())
     for z in layouts(shape, dtype):
         assert_equal_runs(ours, theirs, z, tolerance=1e-4 if dtype == torch.float32 else 1e-11)
 
 
-@pytest.mark.parametrize(
-    "options", [{"filters": (3, 3)}, {"filters": (2, 5, 1), "init_scale": 4.0}, {"filters": ()}]
-)
+@pytest.mark.parametrize("options", [{"filters": (3, 3)}, {"filters": (2, 5, 1), "init_scale": 4.0}, {"filters": ()}])
 def test_same_with_other_networks(options: dict) -> None:
     ours, theirs = pair(**options)
     assert_equal_runs(ours, theirs, 5 * torch.randn(2, CHANNELS, 8, 8), tolerance=1e-4)

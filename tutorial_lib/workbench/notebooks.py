@@ -27,7 +27,7 @@ def execute(path: Path) -> None:
             timeout=300,
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
-            store_widget_state=False,
+            store_widget_state=True,  # nbclient stumbles over output widgets otherwise; `clean` drops the state
             record_timing=False,
             on_cell_executed=lambda **_: progress.update(),
         ).execute()
@@ -49,9 +49,22 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         cell.id = f"cell-{index:02d}"
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.text = "\n".join(line.split("\r")[-1] for line in output.text.split("\n"))
+        if "outputs" in cell:
+            cell.outputs = _without_repetition(cell.outputs)
+
+
+def _without_repetition(outputs: list) -> list:
+    """Pieces of one stream put together, and of a progress bar only what stands there in the end."""
+    merged = []
+    for output in outputs:
+        if output.output_type == "stream" and merged and merged[-1].get("name") == output.name:
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    for output in merged:
+        if output.output_type == "stream":
+            output.text = "\n".join(line.split("\r")[-1] for line in output.text.split("\n"))
+    return merged
 
 
 if __name__ == "__main__":

@@ -8,14 +8,20 @@ ROOT = Path(__file__).parents[2]
 
 TEMPLATE = """\
 # Set-up: the same cell opens every notebook. Where the package is installed, it does nothing.
-import importlib.util, os, pathlib, subprocess, sys
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+from importlib.metadata import version
 
 if importlib.util.find_spec("tutorial_lib") is None:
+    source = os.environ.get("TUTORIAL_LIB", "{address}")
     clone = pathlib.Path("..").resolve()
-    source = str(clone) if (clone / "tutorial_lib").is_dir() else os.environ.get("TUTORIAL_LIB", "{address}")
+    if (clone / "tutorial_lib").is_dir():
+        source = str(clone)
     if "<" in source:
         raise SystemExit("This copy does not know where to install tutorial_lib from: open it inside a clone.")
-    from importlib.metadata import version
     keep = [f"{{name}}=={{version(name)}}" for name in ("numpy", "torch") if importlib.util.find_spec(name)]
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source, *keep], check=True)
     importlib.invalidate_caches()

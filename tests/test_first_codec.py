@@ -1,0 +1,408 @@
+"""The first codec: any size in, the same size out, and out of the bytes comes what the forward pass promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tutorial_lib.bitstream import Stream, pack, unpack
+from tutorial_lib.first_codec import CHECKPOINT, FirstCodec, IntegerPrior, NotesNetwork, dct_codec, notes_codec
+from tutorial_lib.information import bits, rate_distortion_loss
+from tutorial_lib.rans import BitstreamError
+from tutorial_lib.workbench.checkpoints import shipped as shipped_path
+from tutorial_lib.workbench.images import PHOTOS, photo, to_float, to_uint8
+from tutorial_lib.workbench.metrics import psnr
+
+SIZES = [(1, 1), (1, 777), (777, 1), (389, 513), (16, 16), (15, 17)]  # height, width
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def shaken(codec: FirstCodec, seed: int) -> FirstCodec:
+    """The codec with every parameter moved a little: no zeros left over from the start."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in codec.parameters():
+            parameter.add_(0.04 * torch.randn(parameter.shape, generator=generator))
+    codec.eval()
+    codec.build_coder()
+    return codec
+
+
+def small_dct() -> FirstCodec:
+    return dct_codec(hidden=8)
+
+
+@pytest.fixture(scope="module", params=[notes_codec, small_dct], ids=["notes", "dct"])
+def make(request: pytest.FixtureRequest) -> Callable[[], FirstCodec]:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def codec(make: Callable[[], FirstCodec]) -> FirstCodec:
+    torch.manual_seed(0)
+    return shaken(make(), seed=1)
+
+
+# The network as printed ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "back"), [(512, 509), (29, 29), (36, 29), (37, 37), (100, 93)])
+def test_the_notes_network_changes_the_size(size: int, back: int) -> None:
+    x_hat, likelihoods = NotesNetwork()(noise(1, 3, size, 64))
+    assert x_hat.shape == (1, 3, back, 61)
+    assert likelihoods.shape[:2] == (1, 32)
+
+
+def test_the_notes_network_cannot_take_small_pictures() -> None:
+    NotesNetwork()(noise(1, 3, 29, 29))
+    with pytest.raises(RuntimeError, match="Kernel size"):
+        NotesNetwork()(noise(1, 3, 28, 28))
+
+
+def test_what_the_notes_call_quantized_is_neither_whole_nor_ever_negative() -> None:
+    torch.manual_seed(0)
+    network = NotesNetwork()
+    with torch.no_grad():
+        z = network.quantizer(network.encoder(to_float(photo("chelsea"))))
+    assert z.shape == (1, 32, 34, 53)
+    assert (z >= 0).all()
+    assert (z != z.round()).float().mean() > 0.3
+
+
+def test_the_notes_network_has_the_layers_that_the_notes_print() -> None:
+    shapes = [tuple(p.shape) for p in NotesNetwork().parameters() if p.dim() == 4]
+    down = [(32, 3, 5, 5), (64, 32, 5, 5), (32, 64, 5, 5)]
+    up = [(32, 64, 5, 5), (64, 32, 5, 5), (32, 3, 5, 5)]
+    assert shapes == down + up
+    layers = list(NotesNetwork().modules())
+    assert sum(isinstance(layer, torch.nn.ReLU) for layer in layers) == 5
+    assert all(layer.stride == (2, 2) and layer.padding == (0, 0) for layer in layers if hasattr(layer, "stride"))
+
+
+# Mended: sizes, contract, exactness ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+def test_decoding_gives_exactly_the_forward_pass(codec: FirstCodec, size: tuple[int, int], batch: int) -> None:
+    x = noise(batch, 3, *size)
+    coded = codec.compress(x)
+    back = codec.decompress(**coded)
+    with torch.no_grad():
+        forward = codec(x)
+    assert coded["shape"] == size
+    assert [len(strings) for strings in coded["strings"]] == [batch]
+    assert all(isinstance(string, bytes) for string in coded["strings"][0])
+    assert back["x_hat"].shape == x.shape
+    assert torch.equal(back["x_hat"], forward["x_hat"])
+
+
+def test_each_picture_of_a_batch_has_its_own_string(codec: FirstCodec) -> None:
+    x = noise(2, 3, 40, 50)
+    both = codec.compress(x)
+    for n in range(2):
+        alone = codec.decompress([[both["strings"][0][n]]], both["shape"])["x_hat"]
+        torch.testing.assert_close(alone, codec.decompress(**both)["x_hat"][n : n + 1], rtol=0, atol=1e-5)
+
+
+def test_the_contract_of_a_forward_pass(codec: FirstCodec) -> None:
+    x = noise(2, 3, 33, 50)
+    output = codec(x)
+    assert output.keys() == {"x_hat", "likelihoods"}
+    assert output["likelihoods"].keys() == {"y"}
+    channels, stride = codec.entropy_bottleneck.channels, codec.stride
+    assert output["x_hat"].shape == x.shape
+    assert output["likelihoods"]["y"].shape == (2, channels, -(-33 // stride), -(-50 // stride))
+    assert (output["likelihoods"]["y"] > 0).all() and (output["likelihoods"]["y"] <= 1).all()
+
+
+def test_bytes_are_what_the_likelihoods_promise(codec: FirstCodec) -> None:
+    x = noise(1, 3, 128, 160)
+    with torch.no_grad():
+        promised = bits(codec(x)["likelihoods"]["y"]).item() / 8
+    (string,) = codec.compress(x)["strings"][0]
+    assert promised - 1 < len(string) <= 1.002 * promised + 37  # and a header of 27 bytes would make it 64
+
+
+def test_a_padded_photo_and_its_padding_are_coded_alike(codec: FirstCodec) -> None:
+    """The pad is a reflection, so a picture that ends with one already needs no pad and gives the same bytes."""
+    half, size = codec.stride // 2, 3 * codec.stride // 2
+    x = noise(1, 3, size, size)
+    walk = [*range(size), *range(size - 2, size - 2 - half, -1)]  # all of it, and half a stride back
+    padded = x[..., walk, :][..., walk]
+    assert codec.compress(x)["strings"] == codec.compress(padded)["strings"]
+
+
+# Training and use ------------------------------------------------------------------------------------------------
+
+
+def test_in_use_the_latent_is_rounded(codec: FirstCodec) -> None:
+    x = noise(1, 3, 48, 48)
+    with torch.no_grad():
+        y_hat = torch.round(codec.analysis(x))
+        output = codec(x)
+        assert torch.equal(output["x_hat"], codec.synthesis(y_hat))
+        assert torch.equal(output["likelihoods"]["y"], codec.entropy_bottleneck.rate(y_hat))
+    assert y_hat.unique().numel() > 2
+
+
+def test_training_sees_the_symbols_that_use_will_code(make: Callable[[], FirstCodec]) -> None:
+    torch.manual_seed(0)
+    codec = shaken(make(), seed=2)
+    x = noise(1, 3, 48, 48)
+    with torch.no_grad():
+        in_use, in_training = codec(x), codec.train()(x)
+    torch.testing.assert_close(in_training["x_hat"], in_use["x_hat"], rtol=0, atol=1e-6)
+    torch.testing.assert_close(in_training["likelihoods"]["y"], in_use["likelihoods"]["y"], rtol=1e-4, atol=1e-9)
+
+
+def bit_costs(prior: IntegerPrior, y: Tensor) -> Tensor:
+    return -prior.rate(y).log2()
+
+
+def test_the_rates_gradient_for_the_densities_is_exact_and_for_the_latent_a_slope() -> None:
+    torch.manual_seed(0)
+    prior = IntegerPrior(3).train()
+    y = 4 * noise(2, 3, 5, 5) - 2
+    y.requires_grad_()
+    y_hat, likelihoods = prior(y)
+    assert torch.equal(y_hat, y.round())
+    bits(likelihoods).backward()
+    ours = [parameter.grad.clone() for parameter in prior.parameters()]
+    slope = bit_costs(prior, y.detach().floor() + 1) - bit_costs(prior, y.detach().floor())
+    torch.testing.assert_close(y.grad, slope, rtol=1e-4, atol=1e-5)
+
+    prior.zero_grad()
+    bit_costs(prior, y.detach().round()).sum().backward()
+    for gradient, parameter in zip(ours, prior.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_the_prior_of_whole_numbers_is_centred_on_zero() -> None:
+    torch.manual_seed(0)
+    prior = IntegerPrior(3).eval()
+    assert prior.quantiles()[:, 1].abs().max() > 0.1  # the densities are not
+    z = torch.tensor([-0.6, 0.4, 1.6]).reshape(1, 3, 1)
+    assert torch.equal(prior(z)[0].flatten(), torch.tensor([-1.0, 0.0, 2.0]))
+    pmfs, offsets, _ = prior.pmfs()
+    for channel, (pmf, offset) in enumerate(zip(pmfs, offsets, strict=True)):
+        zero = torch.zeros(1, 3, 1)
+        assert pmf[-offset] == pytest.approx(prior.rate(zero)[0, channel, 0].item(), rel=1e-3)
+
+
+def test_gradients_reach_every_parameter(make: Callable[[], FirstCodec]) -> None:
+    torch.manual_seed(0)
+    codec = shaken(make(), seed=3).train()  # shaken: behind a layer of zeros there is no gradient at first
+    x = noise(2, 3, 48, 48)
+    rate_distortion_loss(codec(x), x, lmbda=0.01)["loss"].backward()
+    for name, parameter in codec.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_the_distortion_alone_reaches_the_analysis(make: Callable[[], FirstCodec]) -> None:
+    """Through the rounding, that is: without the straight-through estimator this gradient is zero."""
+    torch.manual_seed(0)
+    codec = shaken(make(), seed=4).train()
+    x = noise(1, 3, 48, 48)
+    (codec(x)["x_hat"] - x).square().mean().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in codec.analysis.parameters())
+
+
+def test_an_untrained_cosine_codec_reproduces_a_photo_and_the_notes_codec_does_not() -> None:
+    x = to_float(photo("coffee"))
+    torch.manual_seed(0)
+    quality = {}
+    for make in (notes_codec, dct_codec):
+        codec = make().eval()
+        with torch.no_grad():
+            quality[make] = psnr(to_uint8(codec(x)["x_hat"]), photo("coffee"))
+    assert quality[dct_codec] > 25 > 15 > quality[notes_codec]
+
+
+def test_a_larger_lambda_starts_with_a_finer_step() -> None:
+    fine, coarse = dct_codec(lmbda=0.04), dct_codec(lmbda=0.01)
+    assert coarse.analysis.step / fine.analysis.step == pytest.approx(2, rel=1e-5)
+    for codec in (fine, coarse):
+        assert codec.analysis.step == codec.synthesis.step
+
+
+# What can go wrong -----------------------------------------------------------------------------------------------
+
+
+def test_without_tables_there_is_a_loud_error(make: Callable[[], FirstCodec]) -> None:
+    codec = make().eval()
+    for use in (lambda: codec.compress(noise(1, 3, 16, 16)), lambda: codec.decompress([[b""]], (16, 16))):
+        with pytest.raises(RuntimeError, match="no coding tables yet"):
+            use()
+    with pytest.raises(RuntimeError, match="no coding tables yet"):
+        codec.fingerprint()
+
+
+def test_damaged_strings_are_refused(codec: FirstCodec) -> None:
+    coded = codec.compress(noise(1, 3, 32, 32))
+    (string,) = coded["strings"][0]
+    for damaged in (b"", string[:-4], string + bytes(4), bytes(len(string))):
+        with pytest.raises(BitstreamError):
+            codec.decompress([[damaged]], coded["shape"])
+    with pytest.raises(BitstreamError):
+        codec.decompress([[string]], (320, 320))
+
+
+def test_a_diverged_network_is_no_picture(make: Callable[[], FirstCodec]) -> None:
+    codec = make().eval()
+    codec.build_coder()
+    with torch.no_grad():
+        next(codec.analysis.parameters()).fill_(float("nan"))
+    with pytest.raises(ValueError, match="NaN"):
+        codec.compress(noise(1, 3, 16, 16))
+
+
+# Saving and loading ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "safetensors", "torch"])
+def test_a_fresh_model_takes_the_state_and_reads_the_bytes(
+    make: Callable[[], FirstCodec], codec: FirstCodec, kind: str, tmp_path: Path
+) -> None:
+    state = codec.state_dict()
+    if kind == "safetensors":
+        save_file(state, tmp_path / "codec.safetensors")
+        state = load_file(tmp_path / "codec.safetensors")
+    elif kind == "torch":
+        torch.save(state, tmp_path / "codec.pt")
+        state = torch.load(tmp_path / "codec.pt", weights_only=True)
+    torch.manual_seed(99)
+    fresh = make()
+    assert not fresh.slot.is_built
+    fresh.load_state_dict(state, strict=True)
+    fresh.eval()
+
+    x = noise(1, 3, 50, 70)
+    assert fresh.fingerprint() == codec.fingerprint()
+    coded = codec.compress(x)
+    assert fresh.compress(x) == coded
+    assert torch.equal(fresh.decompress(**coded)["x_hat"], codec.decompress(**coded)["x_hat"])
+
+
+def test_other_parameters_have_another_fingerprint(make: Callable[[], FirstCodec], codec: FirstCodec) -> None:
+    torch.manual_seed(0)
+    other = shaken(make(), seed=5)
+    assert other.fingerprint() != codec.fingerprint()
+    assert other.fingerprint() == other.slot.coder.tables.fingerprint()
+
+
+def test_load_reads_what_was_saved(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    codec = shaken(dct_codec(lmbda=0.02), seed=6)  # another λ than load's own start: the step must come from the file
+    save_file(codec.state_dict(), tmp_path / "codec.safetensors")
+    loaded = FirstCodec.load(tmp_path / "codec.safetensors")
+    assert not loaded.training
+    x = noise(1, 3, 20, 40)
+    assert torch.equal(loaded.decompress(**codec.compress(x))["x_hat"], codec.decompress(**codec.compress(x))["x_hat"])
+
+
+def nothing(path: Path) -> None:
+    pass
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_text(path: Path) -> None:
+    path.write_text("These are no weights.\n")
+
+
+def an_empty_file(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def a_cut_file(path: Path) -> None:
+    save_file(shaken(dct_codec(), seed=0).state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def other_weights(path: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, path)
+
+
+def another_network(path: Path) -> None:
+    save_file(shaken(notes_codec(), seed=0).state_dict(), path)
+
+
+def another_width(path: Path) -> None:
+    save_file(shaken(small_dct(), seed=0).state_dict(), path)
+
+
+def damaged_tables(path: Path) -> None:
+    state = shaken(dct_codec(), seed=0).state_dict()
+    state["slot._extra_state"][100] ^= 1
+    save_file(state, path)
+
+
+def no_tables(path: Path) -> None:
+    save_file(dct_codec().state_dict(), path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (nothing, "no checkpoint at"),
+        (a_folder, "no checkpoint at"),
+        (a_text, "not a checkpoint of the first codec"),
+        (an_empty_file, "not a checkpoint of the first codec"),
+        (a_cut_file, "not a checkpoint of the first codec"),
+        (other_weights, "not a checkpoint of the first codec"),
+        (another_network, "not a checkpoint of the first codec"),
+        (another_width, "not a checkpoint of the first codec"),
+        (damaged_tables, "not a checkpoint of the first codec"),
+        (no_tables, "no coding tables; call build_coder"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_load_says_in_one_sentence_what_is_wrong(spoil: Callable[[Path], None], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "codec.safetensors"
+    spoil(path)
+    with pytest.raises(ValueError, match=words) as caught:
+        FirstCodec.load(path)
+    message = str(caught.value)
+    assert message.startswith(("There is no", str(path))) and str(path) in message
+    assert message.endswith(".") and "\n" not in message
+
+
+# The checkpoint that ships ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped() -> FirstCodec:
+    return FirstCodec.load()
+
+
+def test_the_shipped_checkpoint_is_small_and_ready(shipped: FirstCodec) -> None:
+    assert shipped_path(CHECKPOINT).stat().st_size < 5_000_000
+    assert not shipped.training and shipped.slot.is_built
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_shipped_checkpoint_on_photos(shipped: FirstCodec, name: str) -> None:
+    image = photo(name)
+    x = to_float(image)
+    (string,) = shipped.compress(x)["strings"][0]
+    data = pack(Stream(image.shape[2], image.shape[1], shipped.fingerprint(), (string,)))
+    stream = unpack(data)
+    back = shipped.decompress([[string] for string in stream.strings], (stream.height, stream.width))["x_hat"]
+    with torch.no_grad():
+        forward = shipped(x)
+    assert torch.equal(back, forward["x_hat"])
+    promised = bits(forward["likelihoods"]["y"]).item() / 8
+    assert promised <= len(data) <= 1.002 * promised + 64
+    assert psnr(to_uint8(back), image) > 28
