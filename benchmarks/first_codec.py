@@ -2,8 +2,9 @@
 
     python benchmarks/first_codec.py --data PHOTOS --valid PHOTOS --checkpoints DIR
 
-For each λ one network is trained: 2,000 steps of eight 128 × 128 crops, then 150 for the densities alone. So small a network gains next to nothing from a
-second processor core, so two are trained at a time, each on one; one that is in DIR already is not trained again.
+For each λ one network is trained: 2,000 steps of eight 128 × 128 crops, then 150 for the densities alone. So small a
+network gains next to nothing from a second processor core, so two are trained at a time, each on one; one that is in
+DIR already is not trained again.
 
 What is measured is the size of whole `.lic` files, header included, and the PSNR of the 8-bit pictures that come back
 out of them. BD-rate is against JPEG with 4:2:0 colour, optimised tables, progressive. The network that ships

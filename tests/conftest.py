@@ -5,12 +5,15 @@ from __future__ import annotations
 import hypothesis
 import numpy as np
 import pytest
+import torch
 
 from tutorial_lib.cdf import CdfTables
 
 # The same examples on every machine and in every run: a red test stays red until it is mended.
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("course")
+
+torch.set_num_threads(1)  # the tests' tensors are small: a second thread would mostly wait for the first
 
 
 @pytest.fixture(scope="session")

@@ -404,5 +404,6 @@ def test_the_shipped_checkpoint_on_photos(shipped: FirstCodec, name: str) -> Non
         forward = shipped(x)
     assert torch.equal(back, forward["x_hat"])
     promised = bits(forward["likelihoods"]["y"]).item() / 8
-    assert promised <= len(data) <= 1.002 * promised + 64
+    # A rare symbol may cost less than promised: a table gives no symbol less than 2^-16, and escapes the rest.
+    assert 0.97 * promised <= len(data) <= 1.002 * promised + 64
     assert psnr(to_uint8(back), image) > 28

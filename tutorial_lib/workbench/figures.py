@@ -47,7 +47,7 @@ def draw_image(axes: Axes, image: Tensor | np.ndarray, title: str = "", **option
         options = {"cmap": "gray", **options}
     axes.imshow(array, **options)
     axes.set_title(title, fontsize=10)
-    axes.set(xticks=[], yticks=[])
+    axes.set(xticks=[], yticks=[], frame_on=False)
     axes.grid(False)
 
 

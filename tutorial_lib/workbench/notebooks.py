@@ -22,15 +22,19 @@ def execute(path: Path) -> None:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     cells[0].source = setup_cell()
     with tqdm(total=len(cells), desc=path.stem, unit="cell") as progress:
-        NotebookClient(
+        client = NotebookClient(
             notebook,
             timeout=300,
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
-            store_widget_state=True,  # nbclient stumbles over output widgets otherwise; `clean` drops the state
+            store_widget_state=False,
             record_timing=False,
             on_cell_executed=lambda **_: progress.update(),
-        ).execute()
+        )
+        # No stand-in for output widgets: what a widget draws first is then saved with its cell. (The stand-in
+        # fails without stored state, and now and then it makes nbclient wait until the timeout.)
+        client.widget_registry = {}
+        client.execute()
     clean(notebook)
     partial = path.with_suffix(".partial")
     nbformat.write(notebook, partial)
