@@ -180,7 +180,7 @@ def test_the_two_parts_make_up_the_whole(values: list[float], step: float, below
     parts = error_statistics(x, x_hat, levels=(-below * step, above * step), step=step)
     assert parts.granular + parts.overload == pytest.approx(parts.mse, rel=1e-12)
     assert parts.granular <= (step / 2) ** 2 * (1 + 1e-9)
-    assert abs(parts.mean) <= parts.max_abs and parts.mse <= parts.max_abs**2 * (1 + 1e-12)
+    assert abs(parts.mean) <= parts.max_abs * (1 + 1e-12) and parts.mse <= parts.max_abs**2 * (1 + 1e-12)
     inside = ((x >= -(below + 0.5) * step) & (x <= (above + 0.5) * step)).all()
     assert (parts.overload == 0) == bool(inside)
 
