@@ -292,6 +292,17 @@ class TestWhatIsSaid:
                 f"  tables   {FINGERPRINT}: {sentence}",
             ]
 
+    def test_endings_in_capitals(self, capsys, here: Path) -> None:
+        Image.fromarray(noise(50, 70, 3)).save("PHOTO.PNG")
+        assert lic(capsys, "encode", "PHOTO.PNG", "PHOTO.LIC")[0] == 0
+        assert lic(capsys, "decode", "PHOTO.LIC", "BACK.PNG")[0] == 0
+
+    def test_pillow_warns_nobody(self, capsys, here: Path, monkeypatch, recwarn) -> None:
+        Image.fromarray(noise(50, 70, 3)).save("photo.png")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # above this, Pillow warns; at twice as much, it refuses
+        assert lic(capsys, "encode", "photo.png", "photo.lic")[::2] == (0, "")
+        assert not recwarn.list
+
     def test_a_lossy_ending_is_noted(self, capsys, here: Path) -> None:
         Image.fromarray(noise(50, 70, 3)).save("photo.png")
         lic(capsys, "encode", "photo.png", "photo.lic")

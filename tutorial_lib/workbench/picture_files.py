@@ -79,7 +79,6 @@ def picture_bytes(picture: Image.Image, path: Path) -> tuple[bytes, list[str]]:
 
 
 def _kind(path: Path) -> str | None:
-    Image.init()
     return Image.registered_extensions().get(path.suffix.lower())
 
 
