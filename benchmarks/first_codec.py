@@ -127,9 +127,8 @@ factorized prior, and its coding tables (fingerprint {fingerprint}). {parameters
 - **Recipe**: `make train DATA=… VALID=…`, that is {steps:,} steps of eight 128 × 128 crops, seed {seed}, loss = bits a
   pixel + λ · 255² · MSE, from photos scaled to 0.8 … 1 of their size; then 150 steps for the densities alone, from the
   same photos scaled to 1 … 2.5. {minutes} minutes on one CPU core, busy with other things, too.
-- **Trained on** {photos} photos: 500 of the Berkeley Segmentation Data Set
-  (BSDS500, Arbeláez et al. 2011; for research and education) and 34 larger ImageNet samples, scaled down. The photos
-  are not part of this repository.
+- **Trained on** {photos} photos: 500 of the Berkeley Segmentation Data Set (BSDS500, Arbeláez et al. 2011; for research
+  and education) and 34 larger ImageNet samples, scaled down. The photos are not part of this repository.
 - **Meant for** teaching: it shows that a small codec with real files can be trained in minutes.
 - **Not for** archives: it has one quality; its float networks give the last bit of a pixel differently from machine to
   machine (its symbols do not differ: the tables are stored); it has seen photos only, no text and no drawings.

@@ -680,7 +680,8 @@ class TestShippedCheckpoint:
             output = codec(to_float(from_pil(image)))
         assert np.array_equal(pixels, np.asarray(to_pil(to_uint8(output["x_hat"]))))
         ideal = sum(float(bits(likelihoods)) for likelihoods in output["likelihoods"].values()) / 8
-        assert ideal <= Path("there.lic").stat().st_size <= 1.002 * ideal + 64
+        # Rounded to 16 bits, the tables may by chance fit a picture a little better than the density itself.
+        assert 0.98 * ideal <= Path("there.lic").stat().st_size <= 1.002 * ideal + 64
 
     def test_info_knows_its_own(self, capsys, here: Path, codec) -> None:
         to_pil(photo("chelsea")).save("photo.png")

@@ -177,8 +177,8 @@ def notes_codec() -> FirstCodec:
 def dct_codec(lmbda: float = 0.0067, hidden: int = 96) -> FirstCodec:
     """A codec that starts as a block transform codec, with the quantizer's step that suits λ.
 
-    Where rate falls by half a bit for each halving of the error, R + λ·D is least at a step proportional to 1/√λ;
-    5.3 is what `benchmarks/first_codec.py --steps-for-lambda` measured on photos.
+    Where rate falls by half a bit for each halving of the error, R + λ·D is least at a step proportional to 1/√λ
+    (notebook 07 looks for the best step at three λ). The factor 5.3 starts on the fine side of these.
     """
     step = 5.3 / math.sqrt(lmbda)
     return FirstCodec(DctAnalysis(step, hidden), DctSynthesis(step, hidden), sum(KEPT), BLOCK)
