@@ -42,4 +42,5 @@ bench: $(READY)
 	$(BIN)/python benchmarks/import_time.py
 
 train: $(READY)
-	$(BIN)/python benchmarks/first_codec.py --data $(DATA) --valid $(VALID) --checkpoints data/checkpoints
+	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train DATA=folder VALID=other-folder))
+	$(BIN)/python benchmarks/first_codec.py --data "$(DATA)" --valid "$(VALID)" --checkpoints data/checkpoints

@@ -29,6 +29,7 @@ from tutorial_lib.entropy_bottleneck import EntropyBottleneck
 from tutorial_lib.entropy_coder import CoderSlot
 from tutorial_lib.padding import crop, pad_to_multiple
 from tutorial_lib.quantization import round_ste
+from tutorial_lib.rans import BitstreamError
 from tutorial_lib.workbench.checkpoints import shipped
 
 CHECKPOINT = "first_codec.safetensors"
@@ -127,6 +128,8 @@ class FirstCodec(nn.Module):
 
         Raises rans.BitstreamError for damaged strings.
         """
+        if len(strings) != 1:
+            raise BitstreamError(f"this codec writes one string a picture, not {len(strings)}.")
         height, width = shape
         latent_shape = (-(-height // self.stride), -(-width // self.stride))  # rounded up, as padding does
         y_hat = self.slot.coder.decompress(strings[0], latent_shape)  # (B, M, H/stride, W/stride)
@@ -177,8 +180,9 @@ def notes_codec() -> FirstCodec:
 def dct_codec(lmbda: float = 0.0067, hidden: int = 96) -> FirstCodec:
     """A codec that starts as a block transform codec, with the quantizer's step that suits λ.
 
-    Where rate falls by half a bit for each halving of the error, R + λ·D is least at a step proportional to 1/√λ
-    (notebook 07 looks for the best step at three λ). The factor 5.3 starts on the fine side of these.
+    At high rates each of a pixel's three coefficients costs half a bit more whenever its squared error Δ²/12 is halved,
+    so that R + λ·D is least at the step Δ = √(18 / ln 2) / √λ = 5.1 / √λ. (5.3 here; at real rates, where most
+    coefficients are 0, notebook 07 finds somewhat coarser steps best, and training moves on from this one.)
     """
     step = 5.3 / math.sqrt(lmbda)
     return FirstCodec(DctAnalysis(step, hidden), DctSynthesis(step, hidden), sum(KEPT), BLOCK)

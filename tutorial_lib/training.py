@@ -16,9 +16,10 @@ def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100, *, fresh: bool
 
     fresh: start each channel as a logistic density as wide as the channel's values. Coefficients differ in width a
     thousandfold, and finding that out by gradient descent would take most of the training. Otherwise go on from what
-    the densities are.
+    the densities are. Either way call `build_coder` afterwards: older tables belong to the older densities.
     """
     prior = codec.entropy_bottleneck
+    mode = prior.training
     with torch.no_grad():
         y = codec.analysis(batch)  # (B, M, h, w)
         if fresh:
@@ -33,17 +34,20 @@ def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100, *, fresh: bool
         loss.backward()
         optimizer.step()
         scheduler.step()
+    prior.train(mode)
 
 
 @torch.no_grad()
 def _start_at_width(prior: EntropyBottleneck, width: Tensor) -> None:
     """Make every density the logistic one around 0 of a given width (M,), nearly: not all alike to the last bit."""
     for matrix, bias in zip(prior.matrices, prior.biases, strict=True):
-        slope = torch.full_like(matrix, 1 / matrix.shape[1])  # so each layer sums up to a slope of 1, …
+        slope = torch.full_like(matrix, 1 / matrix.shape[1])  # so that the layers together have the slope 1, …
         if matrix is prior.matrices[0]:
-            slope /= width[:, None, None]  # … and the first to 1 / width
+            slope /= width[:, None, None]  # … or, by the first one, 1 / width
         matrix.copy_(slope.expm1().log())  # log(expm1) undoes the softplus
         bias.mul_(0.1)
+    for factor in prior.factors:
+        factor.zero_()
 
 
 # Learning rates: the cosines are good already, and a density has far fewer samples to learn from than parameters.
@@ -54,9 +58,12 @@ def train(codec: FirstCodec, next_batch: Callable[[], Tensor], lmbda: float, ste
     """Minimise bits per pixel + λ · 255² · MSE; yields {"loss", "bpp", "mse"} after each step.
 
     next_batch: gives a batch (B, 3, H, W) of crops in [0, 1].
-    Ends in evaluation mode with the coding tables made, provided that the iterator is run to its end.
+    Ends in evaluation mode with the coding tables made, provided that the iterator is run to its end. Raises
+    ValueError, at the first step, for steps or a λ that are not above 0, and at any step whose loss is not finite.
     """
-    cosines = [p for name, p in codec.named_parameters() if name.endswith("dct.weight")]  # the idct's too
+    if steps < 1 or not 0 < lmbda < math.inf:
+        raise ValueError(f"There are {steps} steps and λ is {lmbda}: both must be above 0.")
+    cosines = [p for name, p in codec.named_parameters() if name.endswith((".dct.weight", ".idct.weight"))]
     prior = list(codec.entropy_bottleneck.parameters())
     special = {id(p) for p in cosines + prior}
     networks = [p for p in codec.parameters() if id(p) not in special]
@@ -73,9 +80,11 @@ def train(codec: FirstCodec, next_batch: Callable[[], Tensor], lmbda: float, ste
 
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
     codec.train()
-    for _ in range(steps):
+    for step in range(steps):
         x = next_batch()  # (B, 3, H, W)
         loss = rate_distortion_loss(codec(x), x, lmbda)
+        if not loss["loss"].isfinite():
+            raise ValueError(f"The loss of step {step} is {loss['loss'].item()}: look at the crops.")
         optimizer.zero_grad()
         loss["loss"].backward()
         torch.nn.utils.clip_grad_norm_(cosines + networks, 1.0)  # one odd crop shall not undo a hundred

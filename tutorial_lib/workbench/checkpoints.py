@@ -4,7 +4,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from tutorial_lib.cdf import CdfTables
+from tutorial_lib.cdf import CdfTables, unsealed
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -19,5 +19,6 @@ def tables_fingerprint(path: Path) -> str:
     """The fingerprint of the coding tables in a model's slot, laid out as by `EntropyCoder.to_tensor`."""
     with safe_open(path, framework="numpy") as file:
         coder = file.get_tensor("slot._extra_state").tobytes()
-    medians = int.from_bytes(coder[4:8], "little")
-    return CdfTables.from_bytes(coder[8 + 4 * medians : -4]).fingerprint()
+    body = unsealed(b"ENC1", coder, "entropy coder's bytes")
+    tables = 4 + 4 * int.from_bytes(body[:4], "little")  # behind the medians
+    return CdfTables.from_bytes(body[tables:]).fingerprint()

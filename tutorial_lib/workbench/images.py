@@ -46,7 +46,7 @@ def from_pil(image: Image.Image) -> Tensor:
 
 def photos_in(folder: str | Path) -> list[Path]:
     """The image files (by ending) directly in a folder, sorted. Raises ValueError if there are none."""
-    endings = set(Image.registered_extensions())
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     found = sorted(p for p in Path(folder).glob("*") if p.suffix.lower() in endings and p.is_file())
     if not found:
         raise ValueError(f"No image files were found in {folder}; give a folder that holds photos.")

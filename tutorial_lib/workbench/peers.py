@@ -13,10 +13,10 @@ def compressai() -> ModuleType | None:
             package = importlib.import_module("compressai")
             for part in ("ans", "entropy_models"):
                 importlib.import_module(f"compressai.{part}")
-    except ImportError:
+    except ImportError as error:
         print(
-            "CompressAI is not installed here, so this comparison is skipped. Where it has wheels (Linux, "
-            "Python 3.11 or 3.12): pip install 'tutorial_lib[peers]'."
+            f"CompressAI cannot be imported here ({error}), so this comparison is skipped. Where it has wheels "
+            "(Linux on x86-64, Python up to 3.12), `pip install --no-deps compressai` keeps the NumPy that you have."
         )
         return None
     return package

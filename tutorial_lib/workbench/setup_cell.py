@@ -16,14 +16,13 @@ import sys
 from importlib.metadata import version
 
 if importlib.util.find_spec("tutorial_lib") is None:
-    source = os.environ.get("TUTORIAL_LIB", "{address}")
     clone = pathlib.Path("..").resolve()
-    if (clone / "tutorial_lib").is_dir():
-        source = str(clone)
+    source = str(clone) if (clone / "tutorial_lib").is_dir() else "{address}"
+    source = os.environ.get("TUTORIAL_LIB", source)
     if "<" in source:
         raise SystemExit("This copy does not know where to install tutorial_lib from: open it inside a clone.")
     keep = [f"{{name}}=={{version(name)}}" for name in ("numpy", "torch") if importlib.util.find_spec(name)]
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source, *keep], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source, "ipywidgets", *keep], check=True)
     importlib.invalidate_caches()
 """
 
