@@ -24,8 +24,9 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@
 
+# In a container, where everybody is root, JupyterLab wants to be told that this is meant.
 lab: $(READY)
-	$(BIN)/jupyter lab $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 test: $(READY)
 	$(BIN)/python -m pytest $(NBVAL) tests notebooks
