@@ -38,6 +38,8 @@ def size_after(function) -> str:
             )
         if answer == true - output_padding and output_padding:
             raise Wrong(f"{asked}: {answer}, but torch gives {true}. Where does output_padding go?")
+        if answer == (n - kernel) // stride * stride + kernel + output_padding != true:
+            raise Wrong(f"{asked}: torch gives {true}. Without padding it would be your {answer}; so it matters here.")
         if answer != true:
             raise Wrong(f"{asked}: torch gives {true}, not {answer}.")
     return "Kernel 5, stride 2, padding 2, output_padding 1 give n for every even n, and n + 1 for every odd one."

@@ -1,0 +1,85 @@
+"""Notebook 07's exercises: the solutions pass, the stubs are unanswered, and mistakes are named."""
+
+import pytest
+
+NAMES = ["size_after", "rate", "header", "dead_zone"]
+
+SIZE = "def size_after(n, k, s, p, o): return "
+HEADER = "import struct\ndef read_header(d):\n    "
+
+WRONG = [
+    ("size_after", SIZE + "((n + 2 * p - k) // s + 1 - 1) * s + k - 2 * p", "Where does output_padding go?"),
+    ("size_after", SIZE + "n", "n 64, kernel 5, stride 2, padding 0, output_padding 0: torch gives 63, not 64."),
+    ("size_after", SIZE + "(n + 2 * p - k) // s + 1", "the transposed convolution is still to come"),
+    ("size_after", SIZE + "(n + 2 * p - k) / s * s + k - 2 * p + o + 0.5", "the convolution stops: //"),
+    ("size_after", SIZE + "(n - k) // s * s + k + o", "Without padding it would be your 50"),
+    ("size_after", "size_after = 64", "A function is asked for"),
+    ("rate", "def rate(l, h, w): return l.log2().sum() / (len(l) * h * w)", "change the sign"),
+    ("rate", "def rate(l, h, w): return -l.log().sum() / (len(l) * h * w)", "these are nats"),
+    ("rate", "def rate(l, h, w): return -l.log2().sum() / (h * w)", "its pixels are all photos' pixels"),
+    (
+        "rate",
+        "def rate(l, h, w): return -l.log2().sum() / (256 * l[:, 0].numel())",
+        "the pad's bits are paid all the same",
+    ),
+    ("rate", "def rate(l, h, w): return -l.log2().sum() / l[:, 0].numel()", "positions of the latent"),
+    ("rate", "def rate(l, h, w): return -l.log2().sum()", "these are all the bits"),
+    ("rate", "def rate(l, h, w): return -l.log2().mean()", "the mean bits of a symbol"),
+    ("rate", "def rate(l, h, w): return 8.0", "bits per pixel are right, you give 8.000"),
+    ("rate", "def rate(l, h, w): return l.log2()", "One number is asked for"),
+    (
+        "header",
+        HEADER + "return *struct.unpack_from('>HH', d, 6), list(struct.unpack_from('<I', d, 19))",
+        "Little-endian",
+    ),
+    ("header", HEADER + "return *struct.unpack_from('<HH', d, 6)[::-1], [12]", "the width comes first"),
+    ("header", HEADER + "return *struct.unpack_from('<HH', d, 4), [12]", "you begin two bytes early"),
+    ("header", HEADER + "return 1, 1, [12]", "you read 1 and 1"),
+    (
+        "header",
+        HEADER + "return *struct.unpack_from('<HH', d, 6), list(struct.unpack_from('<I', d, 19))",
+        "you found 1 length(s). How many there are is the byte at offset 18.",
+    ),
+    (
+        "header",
+        HEADER + "return *struct.unpack_from('<HH', d, 6), list(struct.unpack_from(f'<{d[18]}I', d, 18))",
+        "they begin at offset 19",
+    ),
+    ("header", HEADER + "return struct.unpack_from('<HH', d, 6)", "(width, height, [lengths]) is asked for"),
+    ("dead_zone", "def quantize(y, o): return (y + o).floor()", "Negative numbers go down instead of towards 0"),
+    ("dead_zone", "def quantize(y, o): return y.round()", "this is plain rounding"),
+    ("dead_zone", "def quantize(y, o): return y.sign() * (y.abs() - o).clamp(min=0)", "not all of these are whole"),
+    ("dead_zone", "def quantize(y, o): return y.sign() * (y.abs() - o).ceil()", "becomes"),
+    ("dead_zone", "def quantize(y, o): return y.sum()", "A tensor of the same shape"),
+]
+
+
+def test_these_are_all_exercises(exercises) -> None:
+    assert list(exercises("07_first_codec")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stub_is_not_answered_yet(exercises, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exercises("07_first_codec")[name].verdict() is None
+    assert capsys.readouterr().out == "⬜ Not answered yet.\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_folded_solution_is_right(exercises, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exercise = exercises("07_first_codec")[name]
+    assert exercise.verdict(exercise.solution) is True
+    assert capsys.readouterr().out.startswith("✅ Right.")
+
+
+@pytest.mark.parametrize(("name", "answer", "message"), WRONG)
+def test_a_mistake_is_named(
+    exercises, name: str, answer: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exercises("07_first_codec")[name].verdict(answer) is False
+    said = capsys.readouterr().out
+    assert said.startswith("❌ ") and message in said
+    assert said.count("\n") == 1
+
+
+def test_every_exercise_has_two_mistakes_at_least() -> None:
+    assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 2 for name in NAMES)
