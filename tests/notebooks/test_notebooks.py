@@ -71,7 +71,7 @@ def test_metadata_holds_nothing_that_changes_from_run_to_run(notebook: NotebookN
 
 def test_nobody_finds_the_authors_folders_in_it(path: Path) -> None:
     text = re.sub(r'"image/png": "[^"]*"', "", path.read_text(encoding="utf-8"))
-    assert not re.findall(r"(?:/home/|/root/|/work/|/Users/|[A-Z]:\\\\)[^\s\"]*", text)
+    assert not re.findall(r"(?:/(?:home|root|work|Users)/|[A-Z]:\\\\)[^\s\"]*", text)
 
 
 # ---- the outputs
