@@ -255,6 +255,9 @@ def test_damaged_strings_are_refused(codec: FirstCodec) -> None:
             codec.decompress([[damaged]], coded["shape"])
     with pytest.raises(BitstreamError):
         codec.decompress([[string]], (320, 320))
+    for strings in ([], [[string], [string]]):
+        with pytest.raises(BitstreamError, match="one string a picture"):
+            codec.decompress(strings, coded["shape"])
 
 
 def test_a_diverged_network_is_no_picture(make: Callable[[], FirstCodec]) -> None:

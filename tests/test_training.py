@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 
 import pytest
 import torch
@@ -71,6 +72,40 @@ def test_a_wide_channel_gets_a_wide_density(batch: Tensor) -> None:
         width = codec.analysis(batch).abs().mean(dim=(0, 2, 3)).clamp(min=0.1)
     # between 10 % and 90 % a logistic density of scale s is 2 ln 9 · s wide; the factors start at 0, so it is one
     torch.testing.assert_close(spread.float(), 2 * torch.log(torch.tensor(9.0)) * width, rtol=1e-3, atol=1e-3)
+
+
+def test_a_fresh_start_forgets_and_a_later_fit_goes_on(batch: Tensor, fitted: FirstCodec) -> None:
+    again = copy.deepcopy(fitted)
+    with torch.no_grad():
+        again.entropy_bottleneck.factors[0].fill_(3.0)  # far from any logistic density
+    fit_prior(again, batch, steps=0, fresh=True)
+    start = new_codec()
+    fit_prior(start, batch, steps=0)
+    assert evaluate(again, batch)["bpp"] == pytest.approx(evaluate(start, batch)["bpp"], rel=0.01)
+
+    later = copy.deepcopy(fitted)
+    fit_prior(later, batch, steps=0, fresh=False)
+    assert all(torch.equal(p, q) for p, q in zip(later.parameters(), fitted.parameters(), strict=True))
+    flatter = 0.5 + 0.3 * (batch - 0.5)  # pictures with less contrast, to which the fitted prior is too wide
+    fit_prior(later, flatter, steps=20, fresh=False)
+    assert evaluate(later, flatter)["bpp"] < 0.95 * evaluate(fitted, flatter)["bpp"]
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_fitting_leaves_the_codec_in_its_mode(batch: Tensor, mode: bool) -> None:
+    codec = new_codec().train(mode)
+    fit_prior(codec, batch, steps=1)
+    assert all(module.training is mode for module in codec.modules())
+
+
+def test_the_fits_last_steps_are_small(batch: Tensor) -> None:
+    torch.manual_seed(0)
+    near, far = new_codec(), new_codec()
+    for codec, steps in ((near, 1), (far, 2)):
+        torch.manual_seed(0)
+        fit_prior(codec, batch, steps)
+    moved = [(a - b).abs().max() for a, b in zip(near.parameters(), far.parameters(), strict=True)]
+    assert 0 < max(moved) < 0.025  # the second of two steps is half as long as the first, whose rate is 0.03
 
 
 def test_training_lowers_the_loss_and_leaves_the_tables_built(batch: Tensor, fitted: FirstCodec) -> None:
@@ -153,3 +188,22 @@ def test_the_last_steps_are_small(batch: Tensor, fitted: FirstCodec) -> None:
         path.append(parameters(codec)[name])
     lengths = [(b - a).norm().item() for a, b in itertools.pairwise(path)]
     assert lengths[0] < 0.2 * max(lengths) and lengths[-1] < 0.2 * max(lengths)
+
+
+@pytest.mark.parametrize(
+    ("lmbda", "steps"), [(LMBDA, 0), (LMBDA, -3), (0.0, 5), (-1.0, 5), (math.inf, 5), (math.nan, 5)]
+)
+def test_training_for_nothing_is_refused(batch: Tensor, lmbda: float, steps: int) -> None:
+    with pytest.raises(ValueError, match=r"both must be above 0\.$"):
+        next(train(new_codec(), lambda: batch, lmbda, steps))
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_spoils_nothing(batch: Tensor, fitted: FirstCodec) -> None:
+    codec = copy.deepcopy(fitted)
+    batches = iter([batch, batch * float("nan")])
+    steps = train(codec, lambda: next(batches), LMBDA, steps=5)
+    next(steps)
+    before = parameters(codec)
+    with pytest.raises(ValueError, match="loss of step 1 is nan"):
+        next(steps)
+    assert all(torch.equal(before[name], parameter) for name, parameter in parameters(codec).items())
