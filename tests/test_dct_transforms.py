@@ -159,3 +159,19 @@ def test_the_step_is_saved_with_the_weights() -> None:
         assert torch.equal(other_analysis(x), analysis(x))
         assert torch.equal(other_synthesis(analysis(x)), synthesis(analysis(x)))
     assert "step" not in dict(analysis.named_parameters())  # no gradient descent on it
+
+
+def test_refinement_is_no_linear_map() -> None:
+    assert sum(isinstance(layer, torch.nn.LeakyReLU) for layer in Refinement(3, 4).network) == 3
+
+
+def test_both_sides_are_refined() -> None:
+    analysis, synthesis = DctAnalysis(step=10.0, hidden=4), DctSynthesis(step=10.0, hidden=4)
+    x = noise(1, 3, 32, 32)
+    with torch.no_grad():
+        y = analysis(x)
+        picture = synthesis(y.round())
+        awake(analysis.refine)
+        awake(synthesis.refine)
+        assert not torch.allclose(analysis(x), y, atol=1e-3)
+        assert not torch.allclose(synthesis(y.round()), picture, atol=1e-3)
