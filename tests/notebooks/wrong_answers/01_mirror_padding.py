@@ -1,14 +1,4 @@
-"""Notebook 01's exercises: the solutions pass, the stubs are unanswered, and mistakes are named."""
-
-from itertools import product
-
-import pytest
-import torch
-
-from tutorial_lib.padding import reflect_pad
-from tutorial_lib.workbench.checks import padding as check
-
-NAMES = ["which_pads", "symmetric_index", "centred_pads", "undo"]
+"""Notebook 01: plausible wrong answers, and what each must be told (read by test_exercises.py)."""
 
 WRONG = [
     ("which_pads", "pads = (3, 0, 1, 4)", "wrong sides: the order is left, right, top, bottom"),
@@ -62,39 +52,3 @@ WRONG = [
     ("undo", "def cut_off(x, l, r, t, b): return x[t:, l:]", "(4, 6) was padded, (5, 8) came back"),
     ("undo", "def cut_off(x, l, r, t, b): return x.tolist()", "A tensor is asked for"),
 ]
-
-
-def test_these_are_all_exercises(exercises) -> None:
-    assert list(exercises("01_mirror_padding")) == NAMES
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_stub_is_not_answered_yet(exercises, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert exercises("01_mirror_padding")[name].verdict() is None
-    assert capsys.readouterr().out == "⬜ Not answered yet.\n"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_folded_solution_is_right(exercises, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exercise = exercises("01_mirror_padding")[name]
-    assert exercise.verdict(exercise.solution) is True
-    assert capsys.readouterr().out.startswith("✅ Right.")
-
-
-@pytest.mark.parametrize(("name", "answer", "message"), WRONG)
-def test_a_mistake_is_named(
-    exercises, name: str, answer: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert exercises("01_mirror_padding")[name].verdict(answer) is False
-    said = capsys.readouterr().out
-    assert said.startswith("❌ ") and message in said
-
-
-def test_only_one_answer_to_the_picture() -> None:
-    """The check compares pads, not pictures: so no other pads may give the same picture."""
-    same = []
-    for left, top in product(range(6), range(4)):
-        pads = (left, 5 - left, top, 3 - top)
-        if torch.equal(reflect_pad(check.ORIGINAL, *pads), check.puzzle()):
-            same.append(pads)
-    assert same == [check.PADS]
