@@ -1,0 +1,230 @@
+"""The checks of notebook 03: entropy and rate."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from tutorial_lib.information import entropy, kl_divergence
+from tutorial_lib.workbench.checks import Wrong, call, exercise
+
+NATS = "these are nats. A bit is a logarithm to the base 2."
+
+
+def call_quietly(function: Callable, *arguments):
+    """Call the learner's function without NumPy's warnings: what it returns, NaN say, is told in words."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(function, *arguments)
+
+
+def as_number(answer, case: str) -> float:
+    try:
+        return float(answer)
+    except (TypeError, ValueError):
+        raise Wrong(f"{case}: one number is asked for, not {type(answer).__name__}.") from None
+
+
+def as_pair(answer, case: str, wanted: str) -> tuple[float, float]:
+    try:
+        one, other = (float(value) for value in answer)
+    except (TypeError, ValueError):
+        raise Wrong(f"{case}: two numbers are asked for, {wanted}.") from None
+    return one, other
+
+
+def close(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-6)
+
+
+@exercise
+def entropy_from_counts(function) -> str:
+    """entropy_from_counts(counts): bits a symbol of a histogram, in which some counts are 0."""
+    for counts in ([8, 4, 2, 2], [7, 1, 2], [5, 5, 5, 5, 5], [12], [5, 0, 5], [0, 3, 0, 9, 1]):
+        case = f"counts {counts}"
+        try:
+            answer = as_number(call_quietly(function, list(counts)), case)
+        except (ValueError, ZeroDivisionError) as error:
+            if 0 not in counts:
+                raise
+            raise Wrong(f"{case}: a count of 0 stops it ({error}). What never happens adds nothing.") from None
+        total = sum(counts)
+        pmf = np.array(counts) / total
+        true = float(entropy(pmf))
+        if close(answer, true):
+            continue
+        if math.isnan(answer) or math.isinf(answer):
+            raise Wrong(f"{case}: {answer}. Where a count is 0, 0 · log 0 is to be 0: leave these symbols out.")
+        happens = pmf[pmf > 0]
+        mistakes = {
+            -true: "a probability is at most 1, so its logarithm is negative: change the sign.",
+            true * math.log(2): NATS,
+            true * math.log10(2): "this is a logarithm to the base 10. A bit is one to the base 2.",
+            true * total: "these are the bits of the whole message; those of one symbol are asked for.",
+            float(-np.log2(happens).mean()): "every surprise counts equally here; weigh each with its probability.",
+            math.log2(
+                len(happens)
+            ): "this is the logarithm of how many symbols there are: right for equal counts only.",
+            true / len(counts): "you average over the kinds of symbols. The probabilities are the weights already.",
+            float(-(np.array(counts)[pmf > 0] * np.log2(np.array(counts)[pmf > 0])).sum()): (
+                "counts are no probabilities; divide them by their sum first."
+            ),
+        }
+        for mistake, words in mistakes.items():
+            if close(answer, mistake):
+                raise Wrong(f"{case}: {words}")
+        raise Wrong(f"{case}: {true:.3f} bits a symbol are right, you give {answer:.3f}.")
+    return "Times the number of symbols, it is what a coder pays, if somebody gives it the table for nothing."
+
+
+@exercise
+def losses(function) -> str:
+    """losses(p, lengths) -> (D(p‖q), log2(1 / K)): bits lost to a wrong belief, and to words that are never used."""
+    cases = [
+        ([0.5, 0.25, 0.125, 0.125], [1, 2, 3, 3]),
+        ([0.4, 0.3, 0.2, 0.1], [1, 2, 3, 3]),
+        ([0.7, 0.2, 0.1], [2, 2, 2]),
+        ([0.6, 0.3, 0.1], [1, 3, 4]),
+        ([0.9, 0.0, 0.1], [1, 2, 3]),
+    ]
+    for p, lengths in cases:
+        case = f"p {p}, lengths {lengths}"
+        belief, unused = as_pair(call_quietly(function, list(p), list(lengths)), case, "(belief, unused)")
+        kraft = sum(2.0**-length for length in lengths)
+        q = np.array([2.0**-length for length in lengths]) / kraft
+        true_belief, true_unused = float(kl_divergence(p, q)), -math.log2(kraft)
+        if close(belief, true_belief) and close(unused, true_unused):
+            continue
+        if math.isnan(belief) or math.isnan(unused):
+            raise Wrong(f"{case}: NaN. Where p is 0, nothing is lost to a belief: leave these symbols out.")
+        if close(belief, true_unused) and close(unused, true_belief):
+            raise Wrong(f"{case}: the right numbers in the other order; (belief, unused) is asked for.")
+        if close(belief, true_belief * math.log(2)) and close(unused, true_unused * math.log(2)):
+            raise Wrong(f"{case}: {NATS}")
+        if close(belief, true_belief) and close(unused, -true_unused):
+            raise Wrong(f"{case}: a loss is positive. The Kraft sum is at most 1: take the logarithm of 1 / K.")
+        if close(belief, true_belief) and close(unused, 1 - kraft):
+            raise Wrong(f"{case}: {1 - kraft:g} is the share of unused words; how many bits do they cost a symbol?")
+        if close(belief, true_belief + true_unused) and not close(true_unused, 0):
+            raise Wrong(
+                f"{case}: your first number is the whole loss. 2^-length does not sum to 1 here: divide by the Kraft "
+                "sum, and only then call it a belief."
+            )
+        if close(belief, sum(a * length for a, length in zip(p, lengths, strict=True))):
+            raise Wrong(f"{case}: your first number is the average length. Which part of it is lost?")
+        if close(belief, float(kl_divergence(q, p))):
+            raise Wrong(f"{case}: this is D(q‖p). The symbols come with the probabilities p: average over p.")
+        if not close(belief, true_belief):
+            raise Wrong(f"{case}: the belief costs {true_belief:.3f} bits, you give {belief:.3f}.")
+        raise Wrong(f"{case}: the unused words cost {true_unused:.3f} bits, you give {unused:.3f}.")
+    return "Their sum, added to the entropy, is the average length: no code is left out of this account."
+
+
+@exercise
+def conditional(function) -> str:
+    """conditional(joint): H(X | C) in bits, joint[c][x] being counts."""
+    cases = [
+        [[4, 4, 0], [3, 0, 9], [1, 1, 1]],
+        [[1, 2, 5], [6, 0, 2]],
+        [[10, 0], [0, 30]],
+        [[1, 3], [0, 0], [5, 2]],
+    ]
+    for joint in cases:
+        case = f"joint {joint}"
+        try:
+            answer = as_number(call_quietly(function, [list(row) for row in joint]), case)
+        except ZeroDivisionError:
+            raise Wrong(f"{case}: you divide by 0. Which context never occurs?") from None
+        counts = np.array(joint, dtype=float)
+        both = float(entropy(counts.ravel() / counts.sum()))
+        of_x, of_c = (float(entropy(counts.sum(axis=axis) / counts.sum())) for axis in (0, 1))
+        rows = counts[counts.sum(axis=1) > 0]
+        true = both - of_c
+        if close(answer, true):
+            continue
+        if math.isnan(answer) or math.isinf(answer):
+            raise Wrong(f"{case}: {answer}. Leave out what never occurs: symbols within a row, and whole rows.")
+        mistakes = {
+            -true: "a probability is at most 1, so its logarithm is negative: change the sign.",
+            true * math.log(2): NATS,
+            both: "this is H(X, C), what symbol and context tell together. The context is known already.",
+            of_x: "this is H(X), without any context.",
+            of_c: "this is H(C), the entropy of the contexts.",
+            both - of_x: "this is H(C | X): the roles are swapped. One row is one context.",
+            of_x - true: "this is what the context saves, H(X) − H(X | C); what it leaves is asked for.",
+            float(np.mean(entropy(rows / rows.sum(axis=1, keepdims=True)))): (
+                "every context counts equally here. Weigh each with how often it occurs."
+            ),
+            float(np.sum(entropy(rows / rows.sum(axis=1, keepdims=True)))): (
+                "you add up the contexts' entropies; they are to be averaged, each with its share."
+            ),
+        }
+        for mistake, words in mistakes.items():
+            if close(answer, mistake):
+                raise Wrong(f"{case}: {words}")
+        raise Wrong(f"{case}: {true:.3f} bits are right, you give {answer:.3f}.")
+    return "The chain rule H(X, C) = H(C) + H(X | C) is why a coder may send one symbol after the other."
+
+
+# The third and the fourth are never chosen, although the third lies below the line between its two neighbours.
+RATES = [3.0, 2.0, 1.65, 1.45, 0.9, 0.4, 0.0]
+DISTORTIONS = [0.02, 0.07, 0.2, 0.3, 0.4, 0.6, 1.0]
+
+
+@exercise
+def price_range(function) -> str:
+    """price_range(R, D, k) -> (low, high): the λ for which R + λ D is lowest at k."""
+    shuffled = [4, 0, 6, 2, 5, 1, 3]  # a list of codecs need not be sorted
+    for order in (range(7), shuffled):
+        R, D = [RATES[k] for k in order], [DISTORTIONS[k] for k in order]
+        for k in sorted(range(7), key=lambda k: order[k]):
+            case = f"R {R}, D {D}, k {k}"
+            try:
+                answer = call_quietly(function, list(R), list(D), k)
+            except (ValueError, IndexError) as error:
+                raise Wrong(
+                    f"{case}: stopped with {type(error).__name__}: {error}. The finest codec has nobody on one side, "
+                    "the coarsest nobody on the other: there the price goes to math.inf, or from 0."
+                ) from None
+            low, high = as_pair(answer, case, "(low, high)")
+            _judge_range(low, high, R, D, k, case)
+    return "Put in order, the ranges follow one another without a gap: some codec is always the cheapest."
+
+
+def _slopes(R: list, D: list, k: int, others: list[int]) -> tuple[float, float]:
+    """The prices between which k beats the others."""
+    low = max([(R[k] - R[j]) / (D[j] - D[k]) for j in others if D[j] > D[k]], default=0.0)
+    high = min([(R[j] - R[k]) / (D[k] - D[j]) for j in others if D[j] < D[k]], default=math.inf)
+    return max(low, 0.0), high
+
+
+def _judge_range(low: float, high: float, R: list, D: list, k: int, case: str) -> None:
+    def is_range(wanted: tuple[float, float]) -> bool:
+        return close(low, wanted[0]) and close(high, wanted[1])
+
+    true_low, true_high = _slopes(R, D, k, list(range(len(R))))
+    if is_range((true_low, true_high)) or (true_low > true_high and low > high):
+        return
+    by_error = sorted(range(len(R)), key=lambda j: D[j])
+    at = by_error.index(k)
+    if is_range(_slopes(R, D, k, by_error[max(at - 1, 0) : at + 2])):
+        raise Wrong(f"{case}: you compared it with its two neighbours only. All the others bid, too.")
+    if is_range(_slopes(R, D, k, [j for j in (k - 1, k + 1) if 0 <= j < len(R)])):
+        raise Wrong(f"{case}: you compared it with the codecs next to it in the list, which need not be sorted.")
+    if true_low > true_high:
+        raise Wrong(f"{case}: no λ chooses this codec (at each, some other is cheaper); let low exceed high.")
+    if is_range((true_high, true_low)):
+        raise Wrong(f"{case}: the right prices, swapped: the lower one first.")
+    inverted = sorted(1 / price if price else math.inf for price in (true_low, true_high))
+    if is_range((inverted[0], inverted[1])) or is_range((inverted[1], inverted[0])):
+        raise Wrong(f"{case}: upside down. λ is bits for a unit of error: differences of R over differences of D.")
+    if low < 0 or high < 0:
+        raise Wrong(f"{case}: negative. The line's slope is −λ; λ itself is a price, 0 or more.")
+    if k == 0 and close(high, (R[-1] - R[0]) / (D[0] - D[-1])):
+        raise Wrong(f"{case}: for k = 0 the index k - 1 is −1, and that is the last codec.")
+    if close(high, true_high):
+        raise Wrong(f"{case}: high is right; but it is chosen from {true_low:.3f} on, not from {low:.3f}.")
+    if close(low, true_low):
+        raise Wrong(f"{case}: low is right; but it is chosen up to {true_high:.3f}, not up to {high:.3f}.")
+    raise Wrong(f"{case}: chosen for λ from {true_low:.3f} to {true_high:.3f}, not from {low:.3f} to {high:.3f}.")
