@@ -1,0 +1,91 @@
+"""Notebook 04: plausible wrong answers, and what each must be told (read by test_exercises.py)."""
+
+NARROW = """
+def quantile(cumulative, p):
+    low, high = -{reach}, {reach}
+    for _ in range({rounds}):
+        middle = (low + high) / 2
+        if cumulative(middle) {order} p:
+            low = middle
+        else:
+            high = middle
+    return {result}
+"""
+ROW = """
+def row(cumulative, median, lower, upper):
+    first, last = {ends}
+    values = {values}
+    return first, {masses}
+"""
+ENDS, VALUES = "round(lower - median), round(upper - median)", "torch.arange(first, last + 1) + median"
+MASSES = "cumulative(values + 0.5) - cumulative(values - 0.5)"
+
+
+def bisection(reach="1e5", rounds=60, order="<", result="high"):
+    return NARROW.format(reach=reach, rounds=rounds, order=order, result=result)
+
+
+def row(ends=ENDS, values=VALUES, masses=MASSES):
+    return ROW.format(ends=ends, values=values, masses=masses)
+
+
+WRONG = [
+    ("gates", "rising = {'A', 'B', 'C'}", "B falls: take a = −3"),
+    ("gates", "rising = {'A'}", "C does rise"),
+    ("gates", "rising = 'AC D'", "D falls: softplus is positive, but not bounded"),
+    ("gates", "rising = ['a', 'c', 'e']", "E falls: tanh(2h) has slope 2"),
+    ("gates", "rising = {'C'}", "A does rise"),
+    ("gates", "rising = {'A', 'F'}", "There is no layer F"),
+    ("gates", "rising = 2", "A set of letters is asked for"),
+    ("tails", "def mass(l, u): return torch.sigmoid(u) - torch.sigmoid(l)", "Both sigmoids are nearly 1 there"),
+    (
+        "tails",
+        "def mass(l, u): return (torch.sigmoid(u.double()) - torch.sigmoid(l.double())).float()",
+        "Has float64 only postponed it?",
+    ),
+    (
+        "tails",
+        "def mass(l, u):\n    s = -torch.sign(l + u); return (torch.sigmoid(s * u) - torch.sigmoid(s * l)).abs()",
+        "What is the sign of 0?",
+    ),
+    (
+        "tails",
+        "def mass(l, u):\n    s = 1 - 2 * (l + u > 0)\n    return torch.sigmoid(s * u) - torch.sigmoid(s * l)",
+        "right, but negative",
+    ),
+    ("tails", "def mass(l, u): return torch.sigmoid(-l) - torch.sigmoid(-u)", "which one needs turning?"),
+    ("tails", "def mass(l, u): return torch.sigmoid(u)", "In the middle, from -2.12 to -1.88: 0.133 instead of"),
+    ("tails", "def mass(l, u): return 0.5", "A tensor of shape (2, 2) is asked for"),
+    ("tails", "def mass(l, u): return (u - l) * float('nan')", "there is a NaN"),
+    ("quantile", bisection(order=">"), "Which half is it in where c(middle) < p?"),
+    ("quantile", bisection(reach="100"), "Does your search begin wide enough?"),
+    ("quantile", bisection(rounds=25), "Go on halving"),
+    ("quantile", bisection(result="cumulative(high)"), "is a value of the cumulative; where does it take it?"),
+    ("quantile", bisection(result="(low, high)"), "A number is asked for, not ("),
+    (
+        "quantile",
+        "def quantile(c, p):\n    x = -1e5\n    while c(x) < p: x += 1e-6\n    return x",
+        "does your loop end?",
+    ),
+    ("quantile", "def quantile(c, p):\n    while True: c(0)", "does your loop end?"),
+    (
+        "quantile",
+        bisection().replace("low, high =", "p, low, high = 1 - p,"),
+        "It counts what lies below",
+    ),
+    ("pmf", row(ends="round(lower), round(upper)"), "a symbol is counted from the median"),
+    ("pmf", row(values="torch.arange(first, last) + median"), "you have 11. Is the last one in?"),
+    ("pmf", row(values="torch.arange(first, last + 1)"), "The symbol k stands for the value k + median"),
+    ("pmf", row(values="torch.arange(round(lower), round(lower) + last - first + 1)"), "centred on whole numbers"),
+    ("pmf", row(masses="cumulative(values + 1) - cumulative(values)"), "begin at the value"),
+    ("pmf", row(masses="cumulative(values) - cumulative(values - 1)"), "end at the value"),
+    ("pmf", row(masses="cumulative(values + 1) - cumulative(values - 1)"), "two steps wide"),
+    ("pmf", row(masses="cumulative(values)"), "this is the cumulative itself"),
+    (
+        "pmf",
+        row(masses=MASSES + "\n    ").replace("return first, ", "m = ").rstrip() + "\n    return first, m / m.sum()\n",
+        "do not divide",
+    ),
+    ("pmf", row(ends="0, round(upper - median)"), "the first symbol is -5, not 0"),
+    ("pmf", "def row(cumulative, median, lower, upper): return 3", "A pair is asked for"),
+]
