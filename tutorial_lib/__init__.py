@@ -5,7 +5,7 @@ read module k and everything it imports.
 
     01 padding              04 entropy_bottleneck    07 dct_transforms, first_codec, training
     02 quantization         05 cdf                   12 bitstream, cli (the command `lic`)
-    03 information          06 rans, entropy_coder
+    03 information          06 arithmetic_coding, rans, entropy_coder
 
 `workbench` holds what the lessons lean on and nobody needs to study: images, metrics, figures, exercise checks.
 Importing the package imports nothing else; take the module you need: `from tutorial_lib import padding`.
