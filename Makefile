@@ -5,6 +5,7 @@
 # make lint       ruff, format included
 # make bench      side-by-side measurements against peers
 # make train      train the checkpoint that ships: DATA=folder of photos, VALID=photos to measure on
+# make train-lessons  train the priors that notebooks 08 to 10 compare, the same way
 
 PYTHON ?= python3
 BIN    := .venv/bin
@@ -13,7 +14,7 @@ EXTRAS := notebooks,peers,dev
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test notebooks env lint bench train
+.PHONY: lab test notebooks env lint bench train train-lessons
 
 env: $(READY)
 
@@ -41,7 +42,12 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/coders.py
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/priors.py
 
 train: $(READY)
 	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train DATA=folder VALID=other-folder))
 	$(BIN)/python benchmarks/first_codec.py --data "$(DATA)" --valid "$(VALID)" --checkpoints data/checkpoints
+
+train-lessons: $(READY)
+	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train-lessons DATA=folder VALID=other-folder))
+	$(BIN)/python benchmarks/lessons.py --data "$(DATA)" --valid "$(VALID)" --checkpoints data/checkpoints

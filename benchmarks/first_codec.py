@@ -27,7 +27,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tutorial_lib import bitstream, training
-from tutorial_lib.first_codec import CHECKPOINT, FirstCodec, dct_codec
+from tutorial_lib.first_codec import CHECKPOINT, FirstCodec
 from tutorial_lib.information import bits
 from tutorial_lib.workbench.classical import decode, jpeg_encode
 from tutorial_lib.workbench.images import PHOTOS, RandomCrops, from_pil, photo, photos_in, to_float, to_pil, to_uint8
@@ -67,7 +67,7 @@ def train_one(lmbda: float, data: Path, trained_on: str, path: Path, line: int) 
     begin = time.perf_counter()
     photos = training_photos(data, 0.8, 1.0)  # a little smaller: that takes off the block edges that JPEG left
     crops = RandomCrops(photos, size=128, seed=SEED)
-    codec = dct_codec(lmbda)
+    codec = FirstCodec(lmbda)
     training.fit_prior(codec, crops(160))
     progress = tqdm(training.train(codec, crops, lmbda, STEPS), total=STEPS, desc=f"λ = {lmbda}", position=line)
     for record in progress:
@@ -125,7 +125,7 @@ def measure(codecs: dict[float, FirstCodec], images: dict[str, Tensor]) -> tuple
 
 CARD = """# Model card: first_codec.safetensors
 
-The codec of notebook 07, `tutorial_lib.first_codec.dct_codec`: transforms that start as 16 × 16 block cosines, a
+The codec of notebook 07, `tutorial_lib.first_codec.FirstCodec`: transforms that start as 16 × 16 block cosines, a
 factorized prior, and its coding tables (fingerprint {fingerprint}). {parameters:,} parameters. One rate: λ = {lmbda}.
 
 - **Recipe**: `make train DATA=… VALID=…`, that is {steps:,} steps of eight 128 × 128 crops, seed {seed}, loss = bits a

@@ -633,11 +633,11 @@ def test_info_reads_a_checkpoint_without_pytorch(tmp_path: Path, monkeypatch, ra
     assert cli._shipped_fingerprint() is None
     tables = random_tables(np.random.default_rng(0))
     coder = EntropyCoder(tables, torch.arange(len(tables.length)).float() if with_medians else None)
-    whole = safetensors_bytes({"slot._extra_state": coder.to_tensor(), "weight": torch.zeros(9)})
+    whole = safetensors_bytes({"prior.slot._extra_state": coder.to_tensor(), "weight": torch.zeros(9)})
     file.write_bytes(whole)
     assert tables_fingerprint(file) == tables.fingerprint() == cli._shipped_fingerprint()
     no_slot = safetensors_bytes({"weight": torch.zeros(9)})
-    empty_slot = safetensors_bytes({"slot._extra_state": torch.empty(0, dtype=torch.uint8)})
+    empty_slot = safetensors_bytes({"prior.slot._extra_state": torch.empty(0, dtype=torch.uint8)})
     for data in (b"", b"hello", whole[:-100], bytes(1000), no_slot, empty_slot):
         file.write_bytes(data)
         assert cli._shipped_fingerprint() is None

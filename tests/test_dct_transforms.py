@@ -18,6 +18,7 @@ from tutorial_lib.dct_transforms import (
     DctAnalysis,
     DctSynthesis,
     Refinement,
+    coarse_to_fine,
     dct_filters,
     dct_matrix,
 )
@@ -64,6 +65,25 @@ def test_the_grey_coefficients_of_a_block_are_scipys_in_the_order_of_frequency()
     expected = [scipys[u, v] for u, v in by_frequency]
     np.testing.assert_allclose(ours[GREY].numpy(), expected, rtol=0, atol=1e-5)
     assert ours[RED_BLUE].abs().max() < 1e-5 and ours[GREEN_MAGENTA].abs().max() < 1e-5
+
+
+def test_coarse_to_fine_goes_through_the_frequencies_of_all_colours_and_takes_grey_first() -> None:
+    squares = sorted(u**2 + v**2 for u, v in itertools.product(range(BLOCK), repeat=2))
+    of_channel = [(square, colour) for colour, count in enumerate(KEPT) for square in squares[:count]]
+    expected = sorted(range(sum(KEPT)), key=lambda channel: (*of_channel[channel], channel))
+    order = coarse_to_fine()
+    assert order.dtype == torch.int64 and order.tolist() == expected
+    assert order[:3].tolist() == [0, 256, 320]  # the flat blocks: grey, red–blue, green–magenta
+
+
+def test_coarse_to_fine_is_coarse_to_fine_in_the_pictures_themselves() -> None:
+    """Measured in the filters: what neighbouring pixels differ by grows with frequency."""
+    filters = dct_filters()[coarse_to_fine()].double()
+    down, right = filters.diff(dim=2).square().sum(dim=(1, 2, 3)), filters.diff(dim=3).square().sum(dim=(1, 2, 3))
+    roughness = down + right
+    assert np.corrcoef(np.arange(len(filters)), roughness.numpy())[0, 1] > 0.95
+    assert roughness[:3].max() < 1e-9 and roughness[3:].min() > 1e-3
+    assert sorted(coarse_to_fine().tolist()) == list(range(sum(KEPT)))
 
 
 def test_each_colour_begins_with_its_flat_block() -> None:

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tutorial_lib.cdf import CdfTables
-from tutorial_lib.rans import BitstreamError, decode, encode
+from tutorial_lib.rans import BitstreamError, Decoder, decode, encode
 
 ROW = [0, 16384, 49152, 62259, 65536]
 TABLES = CdfTables([ROW], [5], [0])
@@ -273,6 +273,138 @@ def test_other_tables_are_noticed():
         decode(data, indexes, CdfTables([[0, 16385, 49152, 62259, 65536]], [5], [0]))
 
 
+# A decoder that is asked several times ---------------------------------------------------------------------------
+
+
+def in_pulls(data, indexes, tables, cuts):
+    decoder = Decoder(data, tables)
+    pulled = [decoder.pull(piece) for piece in np.split(indexes, sorted(cuts))]
+    decoder.finish()
+    return np.concatenate(pulled)
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 200),
+    st.lists(st.integers(0, 200), max_size=6),
+    st.sampled_from([2, 2**31]),
+)
+def test_several_pulls_are_one_decode(random_tables, random_symbols, seed, size, cuts, reach):
+    rng = np.random.default_rng(seed)
+    tables = random_tables(rng)
+    indexes = rng.integers(0, len(tables.length), size)
+    symbols = random_symbols(rng, tables, indexes, reach)
+    data = encode(symbols, indexes, tables)
+    back = in_pulls(data, indexes, tables, [min(cut, size) for cut in cuts])
+    assert back.dtype == np.int32 and (back == symbols).all()
+
+
+def test_indexes_may_depend_on_the_symbols_before_them():
+    rng = np.random.default_rng(6)
+    tables = CdfTables([ROW, [0, 9, 30000, 65000, 65536], [0, 65000, 65536, 0, 0]], [5, 5, 3], [0, -1, 5])
+    symbols, indexes = [], [0]
+    for _ in range(200):
+        symbols.append(int(rng.integers(-3, 9)))
+        indexes.append(symbols[-1] % 3)
+    data = encode(symbols, indexes[:-1], tables)
+    decoder, pulled, index = Decoder(data, tables), [], 0
+    for _ in symbols:
+        pulled.append(int(decoder.pull(index)))
+        index = pulled[-1] % 3
+    decoder.finish()
+    assert pulled == symbols
+
+
+def test_what_is_pulled_has_the_shape_of_its_indexes():
+    symbols = np.arange(24) % 4
+    decoder = Decoder(encode(symbols, np.zeros(24, int), TABLES), TABLES)
+    shapes = [(2, 3), (), (0, 5), (4,), (1, 13, 1)]
+    pulled = [decoder.pull(np.zeros(shape, int)) for shape in shapes]
+    decoder.finish()
+    assert [array.shape for array in pulled] == shapes
+    assert all(array.dtype == np.int32 and array.flags.writeable for array in pulled)
+    assert np.concatenate([array.ravel() for array in pulled]).tolist() == symbols.tolist()
+
+
+def test_a_decoder_is_finished_when_all_is_pulled_and_not_before_or_after():
+    data = encode([0, 1, 2, 1, 70, 3] * 5, [0] * 30, TABLES)
+    decoder = Decoder(data, TABLES)
+    for _ in range(30):
+        with pytest.raises(BitstreamError, match="does not end"):
+            decoder.finish()
+        decoder.pull([0])
+    for _ in range(2):
+        decoder.finish()
+        assert decoder.pull([]).shape == (0,)
+    with pytest.raises(BitstreamError, match="ends before"):
+        decoder.pull([0] * 40)
+    decoder.finish()  # what failed took nothing
+
+
+def test_after_a_refusal_a_decoder_goes_on_where_it_was():
+    decoder = Decoder(encode([0, 1, 2, 1, 0], [0] * 5, TABLES), TABLES)
+    assert decoder.pull([0, 0]).tolist() == [0, 1]
+    for indexes, message in (([1], "0 ... 0"), ([0.5], "must be integers"), ([0] * 99, "ends before")):
+        with pytest.raises(ValueError, match=message):
+            decoder.pull(indexes)
+    assert decoder.pull([0, 0, 0]).tolist() == [2, 1, 0]
+    decoder.finish()
+
+
+def test_decoders_do_not_share_what_they_have_read():
+    data = encode([0, 1, 2, 70, 0], [0] * 5, TABLES)
+    one, other = Decoder(data, TABLES), Decoder(data, TABLES)
+    assert one.pull([0] * 4).tolist() == [0, 1, 2, 70]
+    assert other.pull([0] * 5).tolist() == [0, 1, 2, 70, 0]
+    assert one.pull([0]).tolist() == [0]
+    one.finish()
+    other.finish()
+
+
+def test_a_decoder_keeps_its_own_copy_of_the_stream():
+    data = bytearray(encode([70, 1, 2, 1, 0] * 20, [0] * 100, TABLES))
+    decoder = Decoder(data, TABLES)
+    data[:] = bytes(len(data))
+    assert decoder.pull([0] * 100).tolist() == [70, 1, 2, 1, 0] * 20
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (bytes(4), "has 4 bytes"),
+        (bytes(10), "has 10 bytes"),
+        (bytes(8), "begins with"),
+        (state(2**31 - 1), "begins with"),
+        (state(2**63), "begins with"),
+        (state(2**64 - 1), "begins with"),
+    ],
+)
+def test_a_decoder_refuses_at_once_what_begins_wrong(data, message):
+    with pytest.raises(BitstreamError, match=message):
+        Decoder(data, TABLES)
+
+
+def test_a_decoder_refuses_other_things_than_bytes_and_other_precisions():
+    with pytest.raises(ValueError, match="a stream is bytes, not str"):
+        Decoder("0000008000000000", TABLES)
+    with pytest.raises(ValueError, match="precision is 10 bits"):
+        Decoder(state(2**31), CdfTables([[0, 512, 1024]], [3], [0]))
+
+
+def test_the_largest_state_and_the_smallest_are_read():
+    Decoder(state(2**31), TABLES).finish()
+    assert Decoder(state(2**63 - 2**16), TABLES).pull([0]).tolist() == [0]
+
+
+def test_pulls_compile_once():
+    code = "from tutorial_lib import rans\nfrom tutorial_lib.cdf import CdfTables\nimport numpy as np\n"
+    code += "tables = CdfTables([[0, 16384, 49152, 62259, 65536]], [5], [0])\n"
+    code += "decoder = rans.Decoder(rans.encode([0, 1, 70, 3], [0] * 4, tables), tables)\n"
+    code += "pulled = [decoder.pull(i) for i in ([0], 0, np.zeros(1, np.uint8), [[0]], [])]\n"
+    code += "decoder.finish()\nprint(len(rans._decode.signatures), [p.tolist() for p in pulled])"
+    assert python(code) == "1 [[0], 1, [70], [[3]], []]"
+
+
 def python(code: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -287,11 +419,14 @@ def python(code: str, **environment: str) -> str:
 
 CODE_A_STREAM = """
 from tutorial_lib.cdf import CdfTables
-from tutorial_lib.rans import BitstreamError, decode, encode
+from tutorial_lib.rans import BitstreamError, Decoder, decode, encode
 tables = CdfTables([[0, 16384, 49152, 62259, 65536]] * 3, [5] * 3, [0, -2**31, 2**31 - 1])
 symbols, indexes = [3, -2**31, 2**31 - 1, 0, 1] * 6, [0, 1, 2] * 10
 data = encode(symbols, indexes, tables)
 assert decode(data, indexes, tables).tolist() == symbols
+decoder = Decoder(data, tables)
+assert [int(decoder.pull(index)) for index in indexes] == symbols
+decoder.finish()
 try:
     decode(data[:-4], indexes, tables)
 except BitstreamError as error:

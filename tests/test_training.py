@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tutorial_lib.first_codec import FirstCodec, dct_codec, notes_codec
+from tutorial_lib.first_codec import FirstCodec, notes_codec
 from tutorial_lib.information import bits, rate_distortion_loss
 from tutorial_lib.training import TRANSFORM_RATE, fit_prior, train
 from tutorial_lib.workbench.images import RandomCrops, photo
@@ -25,7 +25,7 @@ def batch() -> Tensor:
 
 def new_codec(seed: int = 0) -> FirstCodec:
     torch.manual_seed(seed)
-    return dct_codec(LMBDA, hidden=16)
+    return FirstCodec(LMBDA, hidden=16)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_fitting_the_prior_lowers_the_bits_and_touches_nothing_else(batch: Tenso
     assert after["bpp"] < 0.5 * before["bpp"]
     for name, parameter in parameters(new_codec()).items():
         same = torch.equal(parameter, dict(fitted.named_parameters())[name])
-        assert same != name.startswith("entropy_bottleneck"), name
+        assert same != name.startswith("prior."), name
 
 
 def test_the_prior_starts_as_wide_as_its_channel(batch: Tensor) -> None:
@@ -66,7 +66,7 @@ def test_the_prior_starts_as_wide_as_its_channel(batch: Tensor) -> None:
 def test_a_wide_channel_gets_a_wide_density(batch: Tensor) -> None:
     codec = new_codec()
     fit_prior(codec, batch, steps=0)
-    quantiles = codec.entropy_bottleneck.quantiles(0.2)  # (M, 3)
+    quantiles = codec.prior.entropy_bottleneck.quantiles(0.2)  # (M, 3)
     spread = quantiles[:, 2] - quantiles[:, 0]
     with torch.no_grad():
         width = codec.analysis(batch).abs().mean(dim=(0, 2, 3)).clamp(min=0.1)
@@ -77,7 +77,7 @@ def test_a_wide_channel_gets_a_wide_density(batch: Tensor) -> None:
 def test_a_fresh_start_forgets_and_a_later_fit_goes_on(batch: Tensor, fitted: FirstCodec) -> None:
     again = copy.deepcopy(fitted)
     with torch.no_grad():
-        again.entropy_bottleneck.factors[0].fill_(3.0)  # far from any logistic density
+        again.prior.entropy_bottleneck.factors[0].fill_(3.0)  # far from any logistic density
     fit_prior(again, batch, steps=0, fresh=True)
     start = new_codec()
     fit_prior(start, batch, steps=0)
@@ -116,7 +116,7 @@ def test_training_lowers_the_loss_and_leaves_the_tables_built(batch: Tensor, fit
     assert evaluate(codec, batch)["loss"] < 0.97 * before["loss"]
     assert sum(r["loss"] for r in records[-5:]) < 0.99 * sum(r["loss"] for r in records[:5])
 
-    assert not codec.training and codec.slot.is_built
+    assert not codec.training and codec.is_built
     coded = codec.compress(batch[:1])
     with torch.no_grad():
         forward = codec(batch[:1])
@@ -132,7 +132,7 @@ def test_a_record_is_the_loss_of_its_step(batch: Tensor, fitted: FirstCodec) -> 
     assert all(type(value) is float for value in record.values())
     assert record["loss"] == pytest.approx(record["bpp"] + LMBDA * 255**2 * record["mse"], rel=1e-5)
     assert record["mse"] == pytest.approx(evaluate(fitted, batch)["mse"], rel=0.2)
-    assert not codec.slot.is_built  # not run to its end
+    assert not codec.is_built  # not run to its end
 
 
 def test_the_notes_codec_can_be_trained_too(batch: Tensor) -> None:
@@ -140,7 +140,7 @@ def test_the_notes_codec_can_be_trained_too(batch: Tensor) -> None:
     codec = notes_codec()
     records = list(train(codec, lambda: batch, LMBDA, steps=30))
     assert records[-1]["loss"] < 0.8 * records[0]["loss"]
-    assert codec.slot.is_built
+    assert codec.is_built
 
 
 def test_the_same_seed_gives_the_same_codec(batch: Tensor) -> None:
@@ -174,7 +174,7 @@ def test_one_odd_batch_does_not_undo_the_others(batch: Tensor, fitted: FirstCode
     """The gradient is cut to length 1 before the step, however large the loss."""
     codec = copy.deepcopy(fitted)
     for _ in train(codec, lambda: batch, 1000 * LMBDA, steps=3):
-        gradients = [p.grad for name, p in codec.named_parameters() if not name.startswith("entropy_bottleneck")]
+        gradients = [p.grad for name, p in codec.named_parameters() if not name.startswith("prior.")]
         assert torch.cat([g.flatten() for g in gradients]).norm() <= 1.001
     assert all(p.isfinite().all() for p in codec.parameters())
 

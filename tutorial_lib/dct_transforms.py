@@ -44,6 +44,13 @@ def dct_filters() -> Tensor:
     return torch.cat(kept).float()  # (M, 3, 16, 16)
 
 
+def coarse_to_fine() -> Tensor:
+    """The kept coefficients' numbers (M,), sorted by frequency over all colours; of equal ones, grey comes first."""
+    frequency = torch.arange(BLOCK)
+    squares = (frequency[:, None] ** 2 + frequency**2).flatten().sort().values
+    return torch.cat([squares[:count] for count in KEPT]).argsort(stable=True)  # (M,)
+
+
 class Refinement(nn.Module):
     """y + a small network of y, which starts as y itself: its last layer is zero."""
 

@@ -128,12 +128,8 @@ def _encode(symbols, indexes, cdf, length, offset, words):
 
 
 @_compiled
-def _decode(words, indexes, cdf, length, offset, first_symbols, symbols):
-    """Fill `symbols`. Each word is read once, and only while there is one."""
-    x = np.int64(words[1]) << 32 | np.int64(words[0])
-    p = 2  # the word to read next
-    if x < LOW:  # negative, if bit 63 is set
-        raise BitstreamError("the stream begins with a state that no encoder leaves: it is damaged.")
+def _decode(words, x, p, indexes, cdf, length, offset, first_symbols, symbols):
+    """Fill `symbols`, from state x on; p is the word to read next. Each is read once, and only while there is one."""
     for i in range(len(indexes)):
         t = indexes[i]
         c = x & 0xFFFF
@@ -157,8 +153,7 @@ def _decode(words, indexes, cdf, length, offset, first_symbols, symbols):
         if value < -(2**31) or value >= 2**31:
             raise BitstreamError("the stream holds a value beyond 32 bits: it is damaged.")
         symbols[i] = value
-    if x != LOW or p != len(words):
-        raise BitstreamError("the stream does not end with its symbols: it is damaged or of other tables.")
+    return x, p
 
 
 def encode(symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables) -> bytes:
@@ -183,22 +178,48 @@ def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int
 
     Raises BitstreamError when the bytes cannot be such a stream, ValueError when indexes or tables are unfit.
     """
-    indexes = _checked_indexes(indexes, tables)
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise ValueError(f"a stream is bytes, not {type(data).__name__}.")
-    data = bytes(data)
-    if len(data) < 8 or len(data) % 4:
-        raise BitstreamError(f"the stream has {len(data)} bytes, not 8, 12, 16 ...: it is damaged.")
-    words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
-    symbols = np.empty(indexes.size, dtype=np.int32)
-    first_symbols = tables.first_symbols
-    _decode(words, _flat(indexes), tables.cdf, tables.length, tables.offset, first_symbols, symbols)
-    return symbols.reshape(indexes.shape)
+    decoder = Decoder(data, tables)
+    symbols = decoder.pull(indexes)
+    decoder.finish()
+    return symbols
+
+
+class Decoder:
+    """Decodes a stream in several pulls, for indexes that depend on the symbols before them.
+
+    Raises as `decode` does.
+    """
+
+    def __init__(self, data: bytes, tables: CdfTables) -> None:
+        _check_precision(tables)
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise ValueError(f"a stream is bytes, not {type(data).__name__}.")
+        data = bytes(data)
+        if len(data) < 8 or len(data) % 4:
+            raise BitstreamError(f"the stream has {len(data)} bytes, not 8, 12, 16 ...: it is damaged.")
+        self._tables = tables
+        self._words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
+        self._state = int(self._words[1]) << 32 | int(self._words[0])
+        self._next = 2  # the word to read next
+        if not LOW <= self._state < 2**63:
+            raise BitstreamError("the stream begins with a state that no encoder leaves: it is damaged.")
+
+    def pull(self, indexes: ArrayLike) -> NDArray[np.int32]:
+        """The next symbols, as many as there are indexes, in an array of their shape."""
+        indexes = _checked_indexes(indexes, self._tables)
+        tables, symbols = self._tables, np.empty(indexes.size, dtype=np.int32)
+        rows = (tables.cdf, tables.length, tables.offset, tables.first_symbols)
+        self._state, self._next = _decode(self._words, self._state, self._next, _flat(indexes), *rows, symbols)
+        return symbols.reshape(indexes.shape)
+
+    def finish(self) -> None:
+        """Check that the stream ends here."""
+        if self._state != LOW or self._next != len(self._words):
+            raise BitstreamError("the stream does not end with its symbols: it is damaged or of other tables.")
 
 
 def _checked_indexes(indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]:
-    if tables.precision != PRECISION:
-        raise ValueError(f"the tables' precision is {tables.precision} bits; the coder needs {PRECISION}.")
+    _check_precision(tables)
     indexes = np.asarray(indexes)
     if indexes.size and indexes.dtype.kind not in "iu":
         raise ValueError(f"indexes must be integers, not {indexes.dtype}.")
@@ -206,6 +227,11 @@ def _checked_indexes(indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]
     if indexes.size and not 0 <= indexes.min() <= indexes.max() < len(tables.length):
         raise ValueError(f"indexes must lie in 0 ... {len(tables.length) - 1}, the numbers of the tables.")
     return indexes
+
+
+def _check_precision(tables: CdfTables) -> None:
+    if tables.precision != PRECISION:
+        raise ValueError(f"the tables' precision is {tables.precision} bits; the coder needs {PRECISION}.")
 
 
 def _flat(array: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -7,23 +7,23 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.entropy_bottleneck import EntropyBottleneck
-from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.information import bits, rate_distortion_loss
+from tutorial_lib.transform_codec import TransformCodec
 
 
-def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100, *, fresh: bool = True) -> None:
+def fit_prior(codec: TransformCodec, batch: Tensor, steps: int = 100, *, fresh: bool = True) -> None:
     """Fit the densities, and nothing else, to the latents that the codec makes of a batch (B, 3, H, W) now.
 
     fresh: start each channel as a logistic density as wide as the channel's values. Coefficients differ in width a
     thousandfold, and finding that out by gradient descent would take most of the training. Otherwise go on from what
     the densities are. Either way call `build_coder` afterwards: older tables belong to the older densities.
     """
-    prior = codec.entropy_bottleneck
+    prior = codec.prior.entropy_bottleneck
     mode = prior.training
     with torch.no_grad():
         y = codec.analysis(batch)  # (B, M, h, w)
         if fresh:
-            _start_at_width(prior, y.abs().mean(dim=(0, 2, 3)).clamp(min=0.1))
+            fit_widths(prior, y.abs().mean(dim=(0, 2, 3)).clamp(min=0.1))
     optimizer = torch.optim.Adam(prior.parameters(), lr=PRIOR_RATE)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     prior.train()
@@ -38,7 +38,7 @@ def fit_prior(codec: FirstCodec, batch: Tensor, steps: int = 100, *, fresh: bool
 
 
 @torch.no_grad()
-def _start_at_width(prior: EntropyBottleneck, width: Tensor) -> None:
+def fit_widths(prior: EntropyBottleneck, width: Tensor) -> None:
     """Make every density the logistic one around 0 of a given width (M,), nearly: not all alike to the last bit."""
     for matrix, bias in zip(prior.matrices, prior.biases, strict=True):
         slope = torch.full_like(matrix, 1 / matrix.shape[1])  # so that the layers together have the slope 1, …
@@ -54,7 +54,9 @@ def _start_at_width(prior: EntropyBottleneck, width: Tensor) -> None:
 TRANSFORM_RATE, NETWORK_RATE, PRIOR_RATE = 1e-4, 1e-3, 3e-2
 
 
-def train(codec: FirstCodec, next_batch: Callable[[], Tensor], lmbda: float, steps: int) -> Iterator[dict[str, float]]:
+def train(
+    codec: TransformCodec, next_batch: Callable[[], Tensor], lmbda: float, steps: int
+) -> Iterator[dict[str, float]]:
     """Minimise bits per pixel + λ · 255² · MSE; yields {"loss", "bpp", "mse"} after each step.
 
     next_batch: gives a batch (B, 3, H, W) of crops in [0, 1].
@@ -64,7 +66,7 @@ def train(codec: FirstCodec, next_batch: Callable[[], Tensor], lmbda: float, ste
     if steps < 1 or not 0 < lmbda < math.inf:
         raise ValueError(f"There are {steps} steps and λ is {lmbda}: both must be above 0.")
     cosines = [p for name, p in codec.named_parameters() if name.endswith((".dct.weight", ".idct.weight"))]
-    prior = list(codec.entropy_bottleneck.parameters())
+    prior = list(codec.prior.entropy_bottleneck.parameters())
     special = {id(p) for p in cosines + prior}
     networks = [p for p in codec.parameters() if id(p) not in special]
     optimizer = torch.optim.Adam(

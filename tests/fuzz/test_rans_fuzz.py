@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tutorial_lib.cdf import CdfTables
-from tutorial_lib.rans import BitstreamError, decode, encode
+from tutorial_lib.rans import BitstreamError, Decoder, decode, encode
 
 
 def flip_bits(rng, data):
@@ -69,6 +69,31 @@ def outcome(data, indexes, tables):
         return None
     assert symbols.shape == indexes.shape and symbols.dtype == np.int32
     return symbols
+
+
+def outcome_in_pulls(rng, data, indexes, tables):
+    """The same, of a decoder that is asked for a few symbols at a time."""
+    try:
+        decoder = Decoder(data, tables)
+        cuts = np.sort(rng.integers(0, indexes.size + 1, rng.integers(0, 9)))
+        symbols = [decoder.pull(piece) for piece in np.split(indexes.ravel(), cuts)]
+        decoder.finish()
+    except BitstreamError:
+        return None
+    return np.concatenate(symbols).reshape(indexes.shape)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_streams_in_pulls_are_refused_when_they_are_in_one(random_tables, random_symbols, damage):
+    rng = np.random.default_rng(7)
+    for _ in range(150):
+        tables = random_tables(rng)
+        indexes = rng.integers(0, len(tables.length), int(rng.integers(0, 60)))
+        data = encode(random_symbols(rng, tables, indexes, 2**31), indexes, tables)
+        for stream in (data, DAMAGES[damage](rng, data)):
+            at_once, in_pulls = outcome(stream, indexes, tables), outcome_in_pulls(rng, stream, indexes, tables)
+            assert (at_once is None) == (in_pulls is None)
+            assert at_once is None or (at_once == in_pulls).all()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -18,7 +18,7 @@ def shipped(name: str) -> Path:
 def tables_fingerprint(path: Path) -> str:
     """The fingerprint of the coding tables in a model's slot, laid out as by `EntropyCoder.to_tensor`."""
     with safe_open(path, framework="numpy") as file:
-        coder = file.get_tensor("slot._extra_state").tobytes()
+        coder = file.get_tensor("prior.slot._extra_state").tobytes()
     body = unsealed(b"ENC1", coder, "entropy coder's bytes")
     tables = 4 + 4 * int.from_bytes(body[:4], "little")  # behind the medians
     return CdfTables.from_bytes(body[tables:]).fingerprint()

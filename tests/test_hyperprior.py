@@ -1,0 +1,551 @@
+"""The hyperpriors: out of the bytes comes what the forward pass promised; and CompressAI's layout of weights loads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tutorial_lib.gaussian_conditional import GaussianConditional
+from tutorial_lib.gdn import gdn_analysis, gdn_synthesis
+from tutorial_lib.hyperprior import (
+    LogScales,
+    MeanScaleHyperprior,
+    ScaleHyperprior,
+    from_compressai,
+    mean_scale_hyperprior,
+    scale_hyperprior,
+    slim_hyperprior,
+    slim_side,
+)
+from tutorial_lib.information import bits, rate_distortion_loss
+from tutorial_lib.rans import BitstreamError
+from tutorial_lib.transform_codec import TransformCodec
+
+N, M = 8, 12
+
+
+def slim(kind: type[ScaleHyperprior]) -> TransformCodec:
+    return TransformCodec(gdn_analysis(N, M), gdn_synthesis(N, M), slim_hyperprior(kind, M), stride=16)
+
+
+KINDS: dict[str, Callable[[], TransformCodec]] = {
+    "scale": lambda: scale_hyperprior(N, M),
+    "mean-scale": lambda: mean_scale_hyperprior(N, M),
+    "slim scale": lambda: slim(ScaleHyperprior),
+    "slim mean-scale": lambda: slim(MeanScaleHyperprior),
+}
+
+
+def picture(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def spread(layer: torch.nn.Module, values: Tensor, deviation: float) -> None:
+    """Scale a layer so that these values, its outputs, would have this deviation."""
+    factor = deviation / values.std()
+    layer.weight.mul_(factor)
+    layer.bias.mul_(factor)
+
+
+def last_layer(codec: TransformCodec) -> torch.nn.Module:
+    """The layer that gives the parameters: scales (or their logarithms), then means."""
+    return next(layer for layer in reversed(codec.prior.side.synthesis) if hasattr(layer, "weight"))
+
+
+def lively(codec: TransformCodec, seed: int = 0) -> TransformCodec:
+    """Weights of a network that has learned something: y, z, scales and means are far from being all the same."""
+    generator = torch.Generator().manual_seed(seed)
+    side, last = codec.prior.side, last_layer(codec)
+    x = picture(1, 3, 256, 256, seed=9)
+    codec.eval()
+    with torch.no_grad():
+        for parameter in codec.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
+        spread(codec.analysis[-1], codec.analysis(x), 4.0)
+        y = codec.prior.seen_by_side(codec.analysis(x))
+        spread(side.analysis[-1], side.analysis(y), 3.0)
+        outputs = []
+        hook = last.register_forward_hook(lambda layer, inputs, output: outputs.append(output))
+        side(y)
+        hook.remove()
+        spread(last, outputs[0], 1.5)
+        last.bias[:M].add_(1.0)
+    return codec
+
+
+def built(kind: str, seed: int = 0) -> TransformCodec:
+    torch.manual_seed(seed)
+    codec = lively(KINDS[kind](), seed)
+    codec.build_coder()
+    return codec
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def codec(kind: str) -> TransformCodec:
+    return built(kind)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# Exactness -------------------------------------------------------------------------------------------------------
+
+
+def assert_decodes_the_forward_pass(codec: TransformCodec, x: Tensor) -> None:
+    coded = codec.compress(x)
+    back = codec.decompress(**coded)["x_hat"]
+    with torch.no_grad():
+        forward = codec(x)["x_hat"]
+    assert coded["shape"] == tuple(x.shape[-2:])
+    assert [len(part) for part in coded["strings"]] == [len(x), len(x)]
+    assert all(isinstance(string, bytes) for part in coded["strings"] for string in part)
+    assert back.shape == x.shape
+    assert torch.equal(back, forward)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("size", [(1, 1), (1, 130), (70, 1), (65, 47), (64, 128), (130, 150)])
+def test_decoding_gives_exactly_the_forward_pass(codec: TransformCodec, size: tuple[int, int], batch: int) -> None:
+    assert_decodes_the_forward_pass(codec, picture(batch, 3, *size))
+
+
+@pytest.mark.parametrize(("batch", "size"), [(1, (1, 1)), (3, (65, 47)), (1, (130, 150))])
+def test_decoding_is_exact_with_two_threads(codec: TransformCodec, size: tuple[int, int], batch: int) -> None:
+    with threads(2):
+        assert_decodes_the_forward_pass(codec, picture(batch, 3, *size))
+
+
+def test_decoding_is_exact_whatever_the_layout_in_memory(codec: TransformCodec) -> None:
+    """A photo that was loaded pixel by pixel, and a network that computes that way."""
+    x = picture(2, 50, 70, 3).permute(0, 3, 1, 2)
+    assert_decodes_the_forward_pass(codec, x)
+    assert_decodes_the_forward_pass(built("mean-scale").to(memory_format=torch.channels_last), x)
+
+
+def test_decoding_does_not_depend_on_training_mode(kind: str) -> None:
+    codec = built(kind)
+    x = picture(1, 3, 50, 70)
+    coded, back = codec.compress(x), codec.decompress(**codec.compress(x))["x_hat"]
+    codec.train()
+    assert codec.compress(x) == coded
+    assert torch.equal(codec.decompress(**coded)["x_hat"], back)
+
+
+def test_the_test_codecs_have_something_to_code(codec: TransformCodec) -> None:
+    """Without this, all that was found equal might have been zero."""
+    with torch.no_grad():
+        y = codec.analysis(picture(1, 3, 256, 256))
+        parameters, _ = codec.prior.side(codec.prior.seen_by_side(y))
+        scales, means = codec.prior.scales_and_means(parameters)
+        y_hat, _ = codec.prior(y)
+        z_hat = codec.prior.side.entropy_bottleneck(codec.prior.side.analysis(codec.prior.seen_by_side(y)))[0]
+    assert y_hat.unique().numel() > 15 and z_hat.unique().numel() > 10
+    assert codec.prior.gaussian.indexes(scales).unique().numel() > 10
+    assert (means is None) == (type(codec.prior) is ScaleHyperprior)
+    assert means is None or means.std() > 0.5
+
+
+def test_strings_are_as_long_as_the_likelihoods_promise(kind: str) -> None:
+    codec = built(kind)
+    with torch.no_grad():
+        # Scales as wide as y: a value that a table does not list costs less than its likelihood says, 1e-9 at least.
+        last_layer(codec).bias[:M].add_(2.0 if kind.startswith("slim") else 6.0)
+        x = picture(1, 3, 512, 384)
+        promised = {name: bits(value).item() / 8 for name, value in codec(x)["likelihoods"].items()}
+    (z_string,), (y_string,) = codec.compress(x)["strings"]
+    assert len(y_string) > 4000 and len(z_string) > 200
+    for string, name in ((z_string, "z"), (y_string, "y")):
+        assert 0.99 * promised[name] < len(string) < 1.003 * promised[name] + 8
+
+
+# What is computed ------------------------------------------------------------------------------------------------
+
+
+def test_the_contract_of_a_forward_pass(codec: TransformCodec) -> None:
+    x = picture(2, 3, 33, 150)  # y has 3 × 10 positions, z 1 × 3
+    output = codec(x)
+    assert output.keys() == {"x_hat", "likelihoods"} and output["x_hat"].shape == x.shape
+    assert {name: value.shape[2:] for name, value in output["likelihoods"].items()} == {"y": (3, 10), "z": (1, 3)}
+    for name, channels in (("y", M), ("z", codec.prior.side.entropy_bottleneck.channels)):
+        likelihoods = output["likelihoods"][name]
+        assert likelihoods.shape[:2] == (2, channels)
+        assert (likelihoods > 0).all() and (likelihoods <= 1).all()
+
+
+def test_the_forward_pass_step_by_step(codec: TransformCodec) -> None:
+    """With sizes that need no padding; the two kinds differ in what the side sees, and in the means."""
+    x = picture(2, 3, 64, 128)
+    scale_only = type(codec.prior) is ScaleHyperprior
+    with torch.no_grad():
+        y = codec.analysis(x)
+        side = codec.prior.side
+        z_hat, z_likelihoods = side.entropy_bottleneck(side.analysis(y.abs() if scale_only else y))
+        parameters = side.synthesis(z_hat)
+        scales, means = (parameters, 0.0) if scale_only else (parameters[:, :M], parameters[:, M:])
+        y_hat = torch.round(y - means) + means
+        output = codec(x)
+        assert torch.equal(output["x_hat"], codec.synthesis(y_hat))
+        assert torch.equal(output["likelihoods"]["z"], z_likelihoods)
+        assert torch.equal(output["likelihoods"]["y"], GaussianConditional().likelihood(y_hat - means, scales))
+
+
+def test_odd_latents_are_reflected_for_the_side_and_cut_again(codec: TransformCodec) -> None:
+    prior = codec.prior
+    y = 4 * torch.randn(1, M, 5, 6, generator=torch.Generator().manual_seed(2))
+    padded = y[..., [0, 1, 2, 3, 4, 3, 2, 1], :][..., [0, 1, 2, 3, 4, 5, 4, 3]]
+    with torch.no_grad():
+        parameters, z_likelihoods = prior.side(y)
+        expected, expected_z = prior.side(padded)
+    assert torch.equal(z_likelihoods, expected_z)
+    assert torch.equal(parameters, expected[..., :5, :6])
+    strings, coded = prior.side.compress(y)
+    assert strings == prior.side.compress(padded)[0]
+    assert torch.equal(coded, parameters)
+    assert torch.equal(prior.side.decompress(strings, (5, 6)), parameters)
+
+
+def test_the_z_of_a_scale_hyperprior_does_not_see_signs() -> None:
+    for kind, blind in (("scale", True), ("slim scale", True), ("mean-scale", False), ("slim mean-scale", False)):
+        prior = built(kind).prior
+        y = 4 * torch.randn(1, M, 8, 8, generator=torch.Generator().manual_seed(2))
+        assert (prior.compress(y)[0] == prior.compress(-y)[0]) == blind
+
+
+def test_one_networks_scales_are_what_the_other_priors_would_use() -> None:
+    parameters = torch.arange(12.0).reshape(1, 6, 1, 2)
+    scales, means = built("mean-scale").prior.scales_and_means(parameters)
+    assert torch.equal(scales, parameters[:, :3]) and torch.equal(means, parameters[:, 3:])
+    scales, means = built("scale").prior.scales_and_means(parameters)
+    assert torch.equal(scales, parameters) and means is None
+
+
+# Training --------------------------------------------------------------------------------------------------------
+
+
+def given_parameters(codec: TransformCodec, y: Tensor) -> None:
+    """Let the side information be the same in training as in use, without noise."""
+    with torch.no_grad():
+        parameters, likelihoods = codec.prior.side.eval()(codec.prior.seen_by_side(y))
+    codec.prior.side.forward = lambda seen: (parameters, likelihoods)
+
+
+def test_training_quantizes_y_as_use_will(kind: str) -> None:
+    codec = built(kind)
+    y = 4 * torch.randn(2, M, 8, 8, generator=torch.Generator().manual_seed(2))
+    given_parameters(codec, y)
+    (trained, rated), (used, promised) = codec.prior.train()(y), codec.prior.eval()(y)
+    if kind.startswith("slim"):
+        assert torch.equal(trained, used)
+        torch.testing.assert_close(rated["y"], promised["y"], rtol=1e-3, atol=1e-8)
+    else:
+        assert 0.45 < (trained - y).abs().max() <= 0.5 + 1e-5
+        assert trained.frac().unique().numel() > 1000
+    assert bits(rated["y"]).item() == pytest.approx(bits(promised["y"]).item(), rel=0.2)
+
+
+def test_training_adds_noise_to_z_whatever_y_s_prior_does(kind: str) -> None:
+    codec = built(kind).train()
+    y = 4 * torch.randn(1, M, 8, 8, generator=torch.Generator().manual_seed(2))
+    assert not torch.equal(codec.prior.side(y)[0], codec.prior.side(y)[0])
+    codec.eval()
+    assert torch.equal(codec.prior.side(y)[0], codec.prior.side(y)[0])
+
+
+def test_gradients_reach_every_parameter(kind: str) -> None:
+    codec = built(kind).train()
+    x = picture(2, 3, 128, 128)
+    torch.manual_seed(0)
+    rate_distortion_loss(codec(x), x, lmbda=0.01)["loss"].backward()
+    for name, parameter in codec.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("kind", ["scale", "mean-scale", "slim mean-scale"])
+def test_a_few_steps_of_training_lower_the_rate(kind: str) -> None:
+    torch.manual_seed(0)
+    prior = lively(KINDS[kind]()).prior.train()
+    optimizer = torch.optim.Adam(prior.parameters(), lr=3e-3)
+    generator = torch.Generator().manual_seed(5)
+    wild = torch.where(torch.arange(16) < 8, 0.3, 8.0)  # the left half of every latent is silent
+    rates = []
+    for _ in range(40):
+        y = 3.0 + wild * torch.randn(2, M, 16, 16, generator=generator)
+        rate = bits(prior(y)[1]["y"])
+        optimizer.zero_grad()
+        rate.backward()
+        optimizer.step()
+        rates.append(rate.item())
+    assert sum(rates[-5:]) < 0.85 * sum(rates[:5])
+
+
+# Scales by their logarithms --------------------------------------------------------------------------------------
+
+
+def test_log_scales() -> None:
+    parameters = torch.tensor([-9.0, math.log(0.11), 0.0, math.log(3.0), 9.0]).reshape(1, 1, 1, 5)
+    parameters = torch.cat([parameters, parameters], dim=1)
+    output = LogScales(1)(parameters)
+    assert output[0, 0, 0].tolist() == pytest.approx([0.11, 0.11, 1.0, 3.0, 256.0], rel=1e-5)
+    assert torch.equal(output[:, 1], parameters[:, 1])  # means stay as they are
+    assert torch.equal(LogScales(2)(parameters)[:, 1], output[:, 0])  # and there may be none
+
+
+def test_log_scales_come_back_from_beyond_both_ends() -> None:
+    def gradient(log: float, residual: float) -> float:
+        logs = torch.tensor([[[[log]]]], requires_grad=True)
+        cost = bits(GaussianConditional().likelihood(torch.tensor(residual), LogScales(1)(logs)))
+        return torch.autograd.grad(cost, logs)[0].item()
+
+    assert gradient(-9.0, residual=1.0) < -1  # a scale that is too small for this value shall grow
+    assert gradient(-9.0, residual=0.0) == 0  # one that is small enough stays
+    assert gradient(9.0, residual=1.0) > 0.5
+    assert gradient(9.0, residual=2000.0) == 0
+    assert gradient(0.0, residual=0.0) > 0 > gradient(0.0, residual=3.0)
+
+
+def test_slim_side_information_is_slim() -> None:
+    for P in (384, 768):
+        side = slim_side(384, P)
+        assert 0.22e6 < sum(p.numel() for p in side.parameters()) < 0.26e6
+        parameters, likelihoods = side(torch.zeros(1, 384, 8, 12))
+        assert parameters.shape == (1, P, 8, 12) and likelihoods.shape == (1, 64, 2, 3)
+    for kind in (ScaleHyperprior, MeanScaleHyperprior):
+        prior = slim_hyperprior(kind, M)
+        assert type(prior) is kind and not prior.gaussian.noise
+    assert scale_hyperprior(N, M).prior.gaussian.noise and mean_scale_hyperprior(N, M).prior.gaussian.noise
+
+
+# What can go wrong -----------------------------------------------------------------------------------------------
+
+
+def test_without_tables_there_is_a_loud_error(kind: str) -> None:
+    codec = KINDS[kind]().eval()
+    x = picture(1, 3, 16, 16)
+    strings = built(kind).compress(x)["strings"]
+    for build in (lambda: None, codec.prior.side.build_coder):  # no tables at all; those of z only
+        build()
+        assert not codec.is_built
+        if codec.prior.side.slot.is_built:
+            strings = [codec.prior.side.slot.coder.compress(torch.zeros(1, N if "slim" not in kind else 64, 1, 1)), []]
+        for use in (lambda: codec.compress(x), lambda: codec.decompress(strings, (16, 16)), codec.fingerprint):  # noqa: B023
+            with pytest.raises(RuntimeError, match="no coding tables yet"):
+                use()
+    codec.build_coder()
+    assert codec.is_built
+    codec.compress(x)
+
+
+def test_too_few_or_too_many_strings_are_refused(codec: TransformCodec) -> None:
+    coded = codec.compress(picture(2, 3, 32, 32))
+    z_strings, y_strings = coded["strings"]
+    for strings in ([], [z_strings], [z_strings, y_strings, y_strings]):
+        with pytest.raises(BitstreamError, match=r"2 string\(s\) a picture"):
+            codec.decompress(strings, coded["shape"])
+    for strings in ([z_strings[:1], y_strings], [z_strings, y_strings[:1]], [[], y_strings]):
+        with pytest.raises(ValueError, match="do not fit"):
+            codec.decompress(strings, coded["shape"])
+
+
+def test_damaged_strings_are_refused(codec: TransformCodec) -> None:
+    coded = codec.compress(picture(1, 3, 150, 90))
+    (z_string,), (y_string,) = coded["strings"]
+    for cut in (lambda s: b"", lambda s: s[:-4], lambda s: s + bytes(4), lambda s: s[:-1], lambda s: bytes(len(s))):
+        for strings in ([[cut(z_string)], [y_string]], [[z_string], [cut(y_string)]]):
+            with pytest.raises(BitstreamError):
+                codec.decompress(strings, coded["shape"])
+    for strings, shape in (([[y_string], [z_string]], coded["shape"]), (coded["strings"], (300, 300))):
+        with pytest.raises(BitstreamError):
+            codec.decompress(strings, shape)
+
+
+def test_flipped_bits_are_noticed_or_give_a_picture(codec: TransformCodec) -> None:
+    """Never any other error, whatever scales and means a damaged z implies."""
+    coded = codec.compress(picture(1, 3, 64, 64))
+    noticed, trials = 0, 40
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(trials):
+        strings = [[bytearray(part[0])] for part in coded["strings"]]
+        damaged = strings[int(torch.randint(2, (1,), generator=generator))][0]
+        position = int(torch.randint(8 * len(damaged), (1,), generator=generator))
+        damaged[position // 8] ^= 1 << position % 8
+        try:
+            x_hat = codec.decompress([[bytes(s) for s in part] for part in strings], coded["shape"])["x_hat"]
+            assert x_hat.shape == (1, 3, 64, 64)
+        except BitstreamError:
+            noticed += 1
+    assert noticed > 0.8 * trials
+
+
+def test_a_diverged_network_is_no_picture(kind: str) -> None:
+    for network in ("analysis", "prior.side.analysis"):
+        codec = built(kind)
+        with torch.no_grad():
+            next(codec.get_submodule(network).parameters()).fill_(math.nan)
+        with pytest.raises(ValueError, match="NaN"):
+            codec.compress(picture(1, 3, 16, 16))
+
+
+# Saving and loading ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["safetensors", "torch"])
+def test_a_fresh_model_takes_the_state_and_reads_the_bytes(
+    kind: str, codec: TransformCodec, how: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "codec"
+    if how == "safetensors":
+        save_file(codec.state_dict(), path)
+        state = load_file(path)
+    else:
+        torch.save(codec.state_dict(), path)
+        state = torch.load(path, weights_only=True)
+    torch.manual_seed(99)
+    fresh = KINDS[kind]()
+    assert not fresh.is_built
+    fresh.load_state_dict(state, strict=True)
+    fresh.eval()
+    assert fresh.is_built and fresh.fingerprint() == codec.fingerprint()
+    x = picture(2, 3, 50, 70)
+    coded = codec.compress(x)
+    assert fresh.compress(x) == coded
+    assert torch.equal(fresh.decompress(**coded)["x_hat"], codec.decompress(**coded)["x_hat"])
+
+
+def test_tables_stay_as_they_are_until_they_are_built_again(kind: str) -> None:
+    codec = built(kind)
+    before, coded = codec.fingerprint(), codec.compress(picture(1, 3, 64, 64))
+    with torch.no_grad():
+        codec.prior.side.entropy_bottleneck.biases[0].add_(3.0)
+    assert codec.fingerprint() == before and codec.compress(picture(1, 3, 64, 64)) == coded
+    codec.build_coder()
+    assert codec.fingerprint() != before
+
+
+def test_the_fingerprint_knows_both_tables() -> None:
+    codec, other = built("scale"), built("scale", seed=1)
+    fingerprint = codec.fingerprint()
+    assert len(fingerprint) == 16 and int(fingerprint, 16) >= 0
+    assert other.fingerprint() != fingerprint  # y's tables are the same, z's are not
+    other.prior.side.slot.put(codec.prior.side.slot.coder)
+    assert other.fingerprint() == fingerprint
+    other.prior.gaussian = GaussianConditional(torch.tensor([1.0, 4.0]))
+    other.prior.slot.build(other.prior.gaussian)
+    assert other.fingerprint() != fingerprint
+
+
+# CompressAI's weights --------------------------------------------------------------------------------------------
+
+
+def compressais(codec: TransformCodec) -> dict[str, Tensor]:
+    """The state dict of this codec in CompressAI's layout, made up here; tests/peers has the real ones."""
+    names = {
+        "analysis.": "g_a.",
+        "synthesis.": "g_s.",
+        "prior.side.analysis.": "h_a.",
+        "prior.side.synthesis.": "h_s.",
+        "prior.side.entropy_bottleneck.": "entropy_bottleneck.",
+        "prior.gaussian.": "gaussian_conditional.",
+    }
+    state = {}
+    for name, value in codec.state_dict().items():
+        for ours, theirs in names.items():
+            if name.startswith(ours):
+                state[theirs + name.removeprefix(ours)] = value
+    medians = state.pop("entropy_bottleneck.medians")
+    state["entropy_bottleneck.quantiles"] = torch.stack([medians - 9, medians, medians + 9], dim=1)[:, None]
+    for model, slot in (("entropy_bottleneck", codec.prior.side.slot), ("gaussian_conditional", codec.prior.slot)):
+        tables = slot.coder.tables
+        for name, array in (("quantized_cdf", tables.cdf), ("cdf_length", tables.length), ("offset", tables.offset)):
+            state[f"{model}._{name}"] = torch.tensor(array)
+    for bound in ("likelihood_lower_bound.bound", "lower_bound_scale.bound", "scale_bound"):
+        state[f"gaussian_conditional.{bound}"] = torch.tensor([0.11])
+    state["g_a.1.beta_reparam.pedestal"] = state["g_a.1.gamma_reparam.lower_bound.bound"] = torch.zeros(1)
+    return state
+
+
+@pytest.mark.parametrize("kind", ["scale", "mean-scale"])
+def test_a_state_dict_of_compressai_becomes_a_codec(kind: str) -> None:
+    codec = built(kind)
+    state = compressais(codec)
+    names = list(state)
+    loaded = from_compressai(state)
+    assert list(state) == names
+    assert type(loaded.prior) is type(codec.prior) and loaded.stride == 16
+    assert not loaded.training and loaded.is_built
+    assert loaded.fingerprint() == codec.fingerprint()
+    ours = codec.state_dict()
+    assert ours.keys() == loaded.state_dict().keys()
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(value, ours[name]), name
+    x = picture(2, 3, 33, 50)
+    assert loaded.compress(x) == codec.compress(x)
+    assert_decodes_the_forward_pass(loaded, x)
+
+
+def without(*beginnings: str) -> Callable[[dict], dict]:
+    return lambda state: {name: value for name, value in state.items() if not name.startswith(beginnings)}
+
+
+def with_a_context_model(state: dict) -> dict:
+    """What the joint autoregressive model has besides: its other weights have the same names and shapes."""
+    return state | {"context_prediction.weight": torch.zeros(2 * M, M, 5, 5)}
+
+
+def before_its_update(state: dict) -> dict:
+    empty = {f"entropy_bottleneck.{name}": torch.empty(0) for name in ("_quantized_cdf", "_cdf_length", "_offset")}
+    return state | empty
+
+
+def with_damaged_tables(state: dict) -> dict:
+    table = state["gaussian_conditional._quantized_cdf"].clone()
+    table[3, 1] = 65536
+    return state | {"gaussian_conditional._quantized_cdf": table}
+
+
+def with_another_latent(state: dict) -> dict:
+    return state | {"g_s.0.weight": torch.zeros(M + 1, N, 5, 5)}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda state: {},
+        without("h_a.", "h_s.", "gaussian_conditional."),  # a factorized prior
+        without("g_a.0.bias"),
+        without("entropy_bottleneck.quantiles"),
+        without("entropy_bottleneck._offset"),
+        without("gaussian_conditional.scale_table"),
+        lambda state: state | {"g_a.0.weight": torch.tensor(0.0)},
+        lambda state: state | {"entropy_bottleneck.quantiles": torch.zeros(N)},
+        with_a_context_model,
+        before_its_update,
+        with_damaged_tables,
+        with_another_latent,
+    ],
+)
+@pytest.mark.parametrize("kind", ["scale", "mean-scale"])
+def test_other_state_dicts_are_refused_in_one_sentence(kind: str, spoil: Callable[[dict], dict]) -> None:
+    state = spoil(compressais(built(kind)))
+    with pytest.raises(ValueError, match=r"^this is no state dict of a ScaleHyperprior or Mean.*\.$") as caught:
+        from_compressai(state)
+    assert "update(force=True)" in str(caught.value) and "\n" not in str(caught.value)

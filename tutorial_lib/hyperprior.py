@@ -1,0 +1,235 @@
+"""The hyperprior: tell the decoder first how large the latent's values are, then the values.
+
+    y ─ analysis ─ z ─ round ─ ẑ ─ synthesis ─ parameters: a scale (and a mean) for every value of y
+                        │                          │
+                 EntropyBottleneck          GaussianConditional ─ ŷ
+
+A photo's latent is wild where the photo is, and silent in the sky. A second, much smaller latent z describes this; it
+is coded with a factorized prior, and pays for itself many times over (Ballé et al. 2018). `ScaleHyperprior` predicts
+scales, around mean 0; `MeanScaleHyperprior` predicts means, too (Minnen, Ballé & Toderici 2018).
+
+`SideInformation` is the upper row. Hyperpriors, context models and slices differ only in what they do with the
+parameters that it gives them; and the decoder gets these from the same ẑ by the same arithmetic.
+
+Both priors offer what `transform_codec` asks for. They write two parts: z's strings, then y's.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib.cdf import CdfTables
+from tutorial_lib.entropy_bottleneck import EntropyBottleneck, lower_bound
+from tutorial_lib.entropy_coder import CoderSlot, EntropyCoder
+from tutorial_lib.gaussian_conditional import SCALE_MAX, SCALE_MIN, GaussianConditional
+from tutorial_lib.gdn import conv, deconv, gdn_analysis, gdn_synthesis
+from tutorial_lib.padding import pad_to_multiple
+from tutorial_lib.transform_codec import Strings, TransformCodec, parts
+
+HYPER_STRIDE = 4  # z has a fourth of y's height and width
+
+
+class SideInformation(nn.Module):
+    """y (B, M, h, w) -> z, and by way of it the parameters (B, P, h, w) of y's distributions.
+
+    analysis:  (B, M, h, w) -> (B, channels, h/4, w/4), for sizes that are multiples of 4; others are padded.
+    synthesis: (B, channels, h/4, w/4) -> (B, P, h, w).
+
+    Training stands in for rounding z with noise, whatever y's prior does: a z that is rounded before it has learned to
+    be large is all zeros, and stays so.
+    """
+
+    def __init__(self, analysis: nn.Module, synthesis: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.analysis = analysis
+        self.synthesis = synthesis
+        self.entropy_bottleneck = EntropyBottleneck(channels)
+        self.slot = CoderSlot()
+
+    def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """y -> (parameters, the likelihoods of z)."""
+        z_hat, likelihoods = self.entropy_bottleneck(self._analyse(y))  # (B, channels, h/4, w/4)
+        return self._synthesise(z_hat, y.shape[-2:]), likelihoods
+
+    def build_coder(self) -> None:
+        self.slot.build(self.entropy_bottleneck)
+
+    def compress(self, y: Tensor) -> tuple[list[bytes], Tensor]:
+        """y -> (one string an image, parameters)."""
+        strings = self.slot.coder.compress(self._analyse(y))
+        return strings, self.decompress(strings, y.shape[-2:])
+
+    def decompress(self, strings: list[bytes], shape: tuple[int, int]) -> Tensor:
+        """The parameters again; shape: that of y, (h, w)."""
+        z_shape = tuple(-(-size // HYPER_STRIDE) for size in shape)  # rounded up, as padding does
+        return self._synthesise(self.slot.coder.decompress(strings, z_shape), shape)
+
+    def _analyse(self, y: Tensor) -> Tensor:
+        padded, _ = pad_to_multiple(y, HYPER_STRIDE)
+        return self.analysis(padded)  # (B, channels, h/4, w/4)
+
+    def _synthesise(self, z_hat: Tensor, shape: tuple[int, int]) -> Tensor:
+        height, width = shape
+        return self.synthesis(z_hat)[..., :height, :width]  # (B, P, h, w)
+
+
+class ScaleHyperprior(nn.Module):
+    """Scales from the side information, whose P = M parameters they are."""
+
+    def __init__(self, side: SideInformation, noise: bool = True) -> None:
+        super().__init__()
+        self.side = side
+        self.gaussian = GaussianConditional(noise=noise)
+        self.slot = CoderSlot()
+
+    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        parameters, z_likelihoods = self.side(self.seen_by_side(y))
+        y_hat, y_likelihoods = self.gaussian(y, *self.scales_and_means(parameters))
+        return y_hat, {"y": y_likelihoods, "z": z_likelihoods}
+
+    def build_coder(self) -> None:
+        self.side.build_coder()
+        self.slot.build(self.gaussian)
+
+    def compress(self, y: Tensor) -> list[list[bytes]]:
+        z_strings, parameters = self.side.compress(self.seen_by_side(y))
+        scales, means = self.scales_and_means(parameters)
+        return [z_strings, self.slot.coder.compress(y, self.gaussian.indexes(scales), means)]
+
+    def decompress(self, strings: Strings, shape: tuple[int, int]) -> Tensor:
+        z_strings, y_strings = parts(strings, 2)
+        scales, means = self.scales_and_means(self.side.decompress(z_strings, shape))
+        return self.slot.coder.decompress(y_strings, indexes=self.gaussian.indexes(scales), means=means)
+
+    def seen_by_side(self, y: Tensor) -> Tensor:
+        """Magnitudes: a scale does not depend on signs."""
+        return y.abs()
+
+    def scales_and_means(self, parameters: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the parameters (B, P, h, w) say: two tensors (B, M, h, w). Means None: all of them 0."""
+        return parameters, None
+
+
+class MeanScaleHyperprior(ScaleHyperprior):
+    """Scales and means from the side information: its P = 2 M parameters, in this order."""
+
+    def seen_by_side(self, y: Tensor) -> Tensor:
+        return y
+
+    def scales_and_means(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        scales, means = parameters.chunk(2, dim=1)
+        return scales, means
+
+
+# ---- the networks
+
+
+class WithMagnitudes(nn.Module):
+    """(B, M, h, w) -> (B, 2 M, h, w): the values, then their magnitudes, which tell of scales at once.
+
+    (A network would have to find |y| first; until it has, z is of no use, and the rate forbids what is of no use.)
+    """
+
+    def forward(self, y: Tensor) -> Tensor:
+        return torch.cat([y, y.abs()], dim=1)
+
+
+class LogScales(nn.Module):
+    """Turn the first M of the parameters (B, P, h, w) from logarithms of scales into scales.
+
+    Scales range over three powers of ten; a network that gives their logarithms reaches all of them equally well.
+    """
+
+    def __init__(self, M: int) -> None:
+        super().__init__()
+        self.M = M
+
+    def forward(self, parameters: Tensor) -> Tensor:
+        logs, means = parameters.tensor_split([self.M], dim=1)
+        logs = lower_bound(logs, math.log(SCALE_MIN))  # from beyond either end, gradients lead back
+        logs = -lower_bound(-logs, -math.log(SCALE_MAX))
+        return torch.cat([logs.exp(), means], dim=1)
+
+
+def slim_side(M: int, P: int, N: int = 64) -> SideInformation:
+    """Side information for a latent of many channels: thin in the middle, 0.25 M parameters for M = 384."""
+    analysis = nn.Sequential(
+        WithMagnitudes(), conv(2 * M, N, 1, 1), nn.LeakyReLU(), conv(N, N, 3), nn.LeakyReLU(), conv(N, N, 3)
+    )  # (B, N, h/4, w/4)
+    synthesis = nn.Sequential(
+        deconv(N, N, 3), nn.LeakyReLU(), deconv(N, N, 3), nn.LeakyReLU(), conv(N, P, 1, 1)
+    )  # (B, P, h, w)
+    return SideInformation(analysis, synthesis, N)
+
+
+def slim_hyperprior(kind: type[ScaleHyperprior], M: int) -> ScaleHyperprior:
+    """A hyperprior, of either kind, around `slim_side`, trained on whole numbers."""
+    side = slim_side(M, 2 * M if issubclass(kind, MeanScaleHyperprior) else M)
+    side.synthesis.append(LogScales(M))
+    return kind(side, noise=False)
+
+
+def scale_hyperprior(N: int, M: int) -> TransformCodec:
+    """The model of Ballé et al. 2018 ("bmshj2018-hyperprior"): N channels inside, M in the latent."""
+    analysis = nn.Sequential(conv(M, N, 3, 1), nn.ReLU(), conv(N, N), nn.ReLU(), conv(N, N))
+    synthesis = nn.Sequential(deconv(N, N), nn.ReLU(), deconv(N, N), nn.ReLU(), conv(N, M, 3, 1), nn.ReLU())
+    prior = ScaleHyperprior(SideInformation(analysis, synthesis, N))
+    return TransformCodec(gdn_analysis(N, M), gdn_synthesis(N, M), prior, stride=16)
+
+
+def mean_scale_hyperprior(N: int, M: int) -> TransformCodec:
+    """Minnen, Ballé & Toderici 2018, without their context model ("mbt2018-mean")."""
+    prior = MeanScaleHyperprior(SideInformation(*minnen_networks(N, M), N))
+    return TransformCodec(gdn_analysis(N, M), gdn_synthesis(N, M), prior, stride=16)
+
+
+def minnen_networks(N: int, M: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """The hyper-analysis and hyper-synthesis of Minnen, Ballé & Toderici 2018."""
+    wide = M * 3 // 2
+    analysis = nn.Sequential(conv(M, N, 3, 1), nn.LeakyReLU(), conv(N, N), nn.LeakyReLU(), conv(N, N))
+    synthesis = nn.Sequential(deconv(N, M), nn.LeakyReLU(), deconv(M, wide), nn.LeakyReLU(), conv(wide, 2 * M, 3, 1))
+    return analysis, synthesis
+
+
+def from_compressai(state_dict: Mapping[str, Tensor]) -> TransformCodec:
+    """A codec with the weights, and the tables, of CompressAI's ScaleHyperprior or MeanScaleHyperprior.
+
+    state_dict: that of a CompressAI 1.2.8 model after its `update(force=True)`. Raises ValueError for others.
+    """
+    state = {_our_name(name): value for name, value in state_dict.items()}
+    try:
+        N, M = len(state["analysis.0.weight"]), len(state["analysis.6.weight"])
+        last = state["prior.side.synthesis.4.weight"]
+        codec = scale_hyperprior(N, M) if len(last) == M else mean_scale_hyperprior(N, M)
+        medians = state_dict["entropy_bottleneck.quantiles"][:, 0, 1]
+        for slot, model, means in (
+            ("prior.side.slot", "entropy_bottleneck", medians),
+            ("prior.slot", "gaussian_conditional", None),
+        ):
+            arrays = (
+                state_dict[f"{model}._{name}"].cpu().numpy() for name in ("quantized_cdf", "cdf_length", "offset")
+            )
+            state[f"{slot}._extra_state"] = EntropyCoder(CdfTables(*arrays), means).to_tensor()
+        codec.load_state_dict(state, strict=True)
+    except (LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            "this is no state dict of a ScaleHyperprior or MeanScaleHyperprior with tables: call the model's "
+            "update(force=True), then state_dict()."
+        ) from error
+    return codec.eval()
+
+
+def _our_name(name: str) -> str:
+    for theirs, ours in (
+        ("g_a.", "analysis."),
+        ("g_s.", "synthesis."),
+        ("h_a.", "prior.side.analysis."),
+        ("h_s.", "prior.side.synthesis."),
+        ("entropy_bottleneck.", "prior.side.entropy_bottleneck."),
+        ("gaussian_conditional.", "prior.gaussian."),
+    ):
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs)
+    return name

@@ -1,0 +1,206 @@
+"""Slices: code the latent in parts, each with a string of its own.
+
+There are two ways to cut, and they serve different ends.
+
+`ChannelSlices` cuts the channels (Minnen & Singh 2020). Every slice is predicted from the side information *and from
+the slices before it*, at all positions in parallel: the context model's gain in K steps instead of one for each
+position. Strings are decoded in order, and each depends on those before it. A file that ends early is a picture of
+less detail: what is missing is replaced by its predicted means.
+
+    parameters ──┬──────┬──────┬── …
+                 ↓      ↓      ↓
+               slice 1 → 2  →  3  → …        ŷ = all of them
+
+`SpatialSlices` cuts the picture plane into tiles, which know nothing of each other: they can be coded anywhere, in any
+order, with the memory of one tile, and a lost tile leaves the others as they are. What a neighbour could have told
+across the edge is paid for again.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib.entropy_coder import CoderSlot
+from tutorial_lib.gaussian_conditional import GaussianConditional
+from tutorial_lib.hyperprior import LogScales, SideInformation, slim_side
+from tutorial_lib.rans import BitstreamError
+from tutorial_lib.transform_codec import parts
+
+LostStrings = Sequence[Sequence[bytes] | None]  # a part, then an image; None for a part that is not there
+
+
+class ChannelSlices(nn.Module):
+    """K slices of channels, each predicted from the side information and the slices before it.
+
+    side:       side information with P parameters, of any meaning.
+    sizes:      the slices' numbers of channels, in the order in which they are coded; M together.
+    predictors: one network a slice: (B, P + the channels before, h, w) -> (B, 2 · its size, h, w), scales and means.
+    order:      a permutation of the M channels: which come first. None: as they are.
+    residuals:  for each slice (B, P + the channels up to and with it, h, w) -> (B, its size, h, w): a guess of what
+                rounding has taken away, between −½ and ½, which is added to ŷ (latent residual prediction). None: none.
+
+    It writes K + 1 parts: z's strings, then those of each slice.
+    """
+
+    def __init__(
+        self,
+        side: SideInformation,
+        sizes: Sequence[int],
+        predictors: Sequence[nn.Module],
+        order: Tensor | None = None,
+        residuals: Sequence[nn.Module] | None = None,
+        noise: bool = True,
+    ) -> None:
+        super().__init__()
+        if not sizes or min(sizes) < 1 or len(predictors) != len(sizes):
+            raise ValueError(f"slices of {list(sizes)} channels and {len(predictors)} predictors do not fit.")
+        if residuals is not None and len(residuals) != len(sizes):
+            raise ValueError(f"{len(sizes)} slices need as many residual networks, not {len(residuals)}.")
+        order = torch.arange(sum(sizes)) if order is None else order
+        if not torch.equal(order.sort().values, torch.arange(sum(sizes))):
+            raise ValueError(f"order must hold each of the {sum(sizes)} channels once.")
+        self.side = side
+        self.sizes = list(sizes)
+        self.register_buffer("order", order)
+        self.predictors = nn.ModuleList(predictors)
+        self.residuals = None if residuals is None else nn.ModuleList(residuals)
+        self.gaussian = GaussianConditional(noise=noise)
+        self.slot = CoderSlot()
+
+    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        parameters, z_likelihoods = self.side(y)  # (B, P, h, w)
+        done, likelihoods = [], []
+        for k, slice_y in enumerate(self._cut(y)):
+            scales, means = self._predict(k, parameters, done)
+            y_hat, slice_likelihoods = self.gaussian(slice_y, scales, means)
+            likelihoods.append(slice_likelihoods)
+            done.append(self._refine(k, parameters, done, y_hat))
+        return self._join(done), {"y": self._join(likelihoods), "z": z_likelihoods}
+
+    def build_coder(self) -> None:
+        self.side.build_coder()
+        self.slot.build(self.gaussian)
+
+    def compress(self, y: Tensor) -> list[list[bytes]]:
+        z_strings, parameters = self.side.compress(y)
+        done, strings = [], [z_strings]
+        for k, slice_y in enumerate(self._cut(y)):
+            scales, means = self._predict(k, parameters, done)
+            strings.append(self.slot.coder.compress(slice_y, self.gaussian.indexes(scales), means))
+            y_hat = torch.round(slice_y - means) + means
+            done.append(self._refine(k, parameters, done, y_hat))
+        return strings
+
+    def decompress(self, strings: LostStrings, shape: tuple[int, int]) -> Tensor:
+        """ŷ. A slice whose strings are None, or that is not there because the list ends early, gets its means.
+
+        Later slices of a lost one would be decoded with wrong tables: give None for these, too.
+        """
+        most = len(self.sizes) + 1
+        if not 1 <= len(strings) <= most:
+            raise BitstreamError(f"this codec reads 1 to {most} strings a picture, not {len(strings)}.")
+        if strings[0] is None:
+            raise BitstreamError("z's strings are lost, and nothing can be decoded without them.")
+        parameters = self.side.decompress(strings[0], shape)
+        slices = [*strings[1:], *[None] * (most - len(strings))]
+        done: list[Tensor] = []
+        lost = None
+        for k, slice_strings in enumerate(slices):
+            scales, means = self._predict(k, parameters, done)
+            if slice_strings is None:
+                lost = k if lost is None else lost
+                y_hat = means
+            elif lost is not None:
+                raise BitstreamError(f"slice {k + 1} cannot be decoded without slice {lost + 1}, which is lost.")
+            else:
+                y_hat = self.slot.coder.decompress(slice_strings, None, self.gaussian.indexes(scales), means)
+            done.append(self._refine(k, parameters, done, y_hat))
+        return self._join(done)
+
+    def _cut(self, y: Tensor) -> tuple[Tensor, ...]:
+        return y[:, self.order].split(self.sizes, dim=1)
+
+    def _join(self, slices: list[Tensor]) -> Tensor:
+        return torch.cat(slices, dim=1)[:, self.order.argsort()]  # (B, M, h, w)
+
+    def _predict(self, k: int, parameters: Tensor, done: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Scales and means of slice k: (B, its size, h, w) each."""
+        scales, means = self.predictors[k](torch.cat([parameters, *done], dim=1)).chunk(2, dim=1)
+        return scales, means.contiguous()
+
+    def _refine(self, k: int, parameters: Tensor, done: list[Tensor], y_hat: Tensor) -> Tensor:
+        if self.residuals is None:
+            return y_hat
+        return y_hat + 0.5 * torch.tanh(self.residuals[k](torch.cat([parameters, *done, y_hat], dim=1)))
+
+
+class SpatialSlices(nn.Module):
+    """Any prior, applied to the tiles of a latent one by one: `size` × `size` positions each, fewer at the edges.
+
+    It writes the prior's parts for each tile: first those of tile 0, then those of tile 1, … in reading order.
+    """
+
+    def __init__(self, prior: nn.Module, size: int) -> None:
+        super().__init__()
+        if size < 1:
+            raise ValueError(f"tiles of {size} × {size} positions: there must be at least one.")
+        self.prior = prior
+        self.size = size
+
+    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        y_hat, likelihoods = torch.empty_like(y), []
+        for rows, columns in self._tiles(*y.shape[-2:]):
+            y_hat[:, :, rows, columns], tile_likelihoods = self.prior(y[:, :, rows, columns])
+            likelihoods.append(tile_likelihoods)
+        flat = {name: [tile[name].flatten(1) for tile in likelihoods] for name in likelihoods[0]}
+        return y_hat, {name: torch.cat(tiles, dim=1) for name, tiles in flat.items()}  # (B, all of them)
+
+    def build_coder(self) -> None:
+        self.prior.build_coder()
+
+    def compress(self, y: Tensor) -> list[list[bytes]]:
+        tiles = self._tiles(*y.shape[-2:])
+        return [part for rows, columns in tiles for part in self.prior.compress(y[:, :, rows, columns])]
+
+    def decompress(self, strings: LostStrings, shape: tuple[int, int]) -> Tensor:
+        """ŷ. A tile of which any string is lost (None) is 0: mid-grey, for most transforms."""
+        tiles = self._tiles(*shape)
+        per_tile = len(strings) // len(tiles)
+        parts(strings, max(1, per_tile) * len(tiles))
+        decoded = []
+        for n, (rows, columns) in enumerate(tiles):
+            tile_strings = strings[n * per_tile : (n + 1) * per_tile]
+            size = (rows.stop - rows.start, columns.stop - columns.start)
+            decoded.append(None if None in tile_strings else self.prior.decompress(tile_strings, size))
+        known = next((tile for tile in decoded if tile is not None), None)
+        if known is None:
+            raise BitstreamError("all tiles are lost.")
+        y_hat = known.new_zeros(*known.shape[:2], *shape)  # (B, M, h, w)
+        for (rows, columns), tile in zip(tiles, decoded, strict=True):
+            if tile is not None:
+                y_hat[:, :, rows, columns] = tile
+        return y_hat
+
+    def _tiles(self, height: int, width: int) -> list[tuple[slice, slice]]:
+        starts = [(top, left) for top in range(0, height, self.size) for left in range(0, width, self.size)]
+        return [
+            (slice(top, min(top + self.size, height)), slice(left, min(left + self.size, width)))
+            for top, left in starts
+        ]
+
+
+def slim_slices(
+    sizes: Sequence[int], order: Tensor | None = None, N: int = 64, inner: int = 48, residual: bool = False
+) -> ChannelSlices:
+    """Slices of a latent of many channels, around `slim_side`, trained on whole numbers."""
+
+    def network(channels_in: int, channels_out: int) -> nn.Sequential:
+        same = {"padding": 1, "padding_mode": "replicate"}
+        layers = (nn.Conv2d(channels_in, inner, 1), nn.LeakyReLU(), nn.Conv2d(inner, inner, 3, **same), nn.LeakyReLU())
+        return nn.Sequential(*layers, nn.Conv2d(inner, channels_out, 1))
+
+    before = [N + sum(sizes[:k]) for k in range(len(sizes))]
+    predictors = [network(b, 2 * size).append(LogScales(size)) for b, size in zip(before, sizes, strict=True)]
+    residuals = [network(b + size, size) for b, size in zip(before, sizes, strict=True)] if residual else None
+    return ChannelSlices(slim_side(sum(sizes), N), sizes, predictors, order, residuals, noise=False)

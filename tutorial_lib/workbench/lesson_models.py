@@ -1,0 +1,64 @@
+"""The trained priors of notebooks 08 to 10: all for one latent, that of `FirstCodec` as it ships.
+
+Equal transforms, so that two priors differ in bits only for what they know. `benchmarks/lessons.py` trains them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tutorial_lib.workbench.checkpoints import shipped
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tutorial_lib.transform_codec import TransformCodec
+
+CONTEXTS = (
+    ("raster", "conv"),
+    ("raster", "attention"),
+    ("checkerboard", "conv"),
+    ("quarters", "conv"),
+    ("quarters", "attention"),
+)
+UNEVEN = (12, 24, 36, 48, 60, 64, 68, 72)  # channels a slice, of 384: few in the first ones, where the most bits are
+
+
+def priors() -> dict[str, Callable[[], nn.Module]]:
+    """Every prior's name, and what makes it, untrained."""
+    from tutorial_lib.context import AttentionContext, ConvContext, slim_context
+    from tutorial_lib.dct_transforms import KEPT, coarse_to_fine
+    from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior, slim_hyperprior
+    from tutorial_lib.slicing import slim_slices
+    from tutorial_lib.transform_codec import FactorizedPrior
+
+    M = sum(KEPT)
+    kinds = {"conv": ConvContext, "attention": AttentionContext}
+    contexts = {
+        f"{order}_{kind}": lambda order=order, kind=kind: slim_context(kinds[kind], order, M)
+        for order, kind in CONTEXTS
+    }
+    slices = {f"slices_{K}": lambda K=K: slim_slices([M // K] * K, coarse_to_fine()) for K in (1, 4, 8, 12)}
+    return {
+        "factorized": lambda: FactorizedPrior(M),
+        "scale": lambda: slim_hyperprior(ScaleHyperprior, M),
+        "mean_scale": lambda: slim_hyperprior(MeanScaleHyperprior, M),
+        **contexts,
+        **slices,
+        "slices_uneven": lambda: slim_slices(UNEVEN, coarse_to_fine()),
+    }
+
+
+def lesson_codec(name: str) -> TransformCodec:
+    """FirstCodec's transforms around a trained prior, ready to compress. Raises KeyError for a name not in `priors`."""
+    from safetensors.torch import load_file
+
+    from tutorial_lib.dct_transforms import BLOCK
+    from tutorial_lib.first_codec import FirstCodec
+    from tutorial_lib.transform_codec import TransformCodec
+
+    first = FirstCodec.load()
+    prior = priors()[name]()
+    prior.load_state_dict(load_file(shipped(f"lesson_{name}.safetensors")))  # float16 there, float32 here
+    return TransformCodec(first.analysis, first.synthesis, prior, BLOCK).eval()
