@@ -371,5 +371,3 @@ def test_the_prior_of_whole_numbers_is_centred_on_zero() -> None:
     for channel, (pmf, offset) in enumerate(zip(pmfs, offsets, strict=True)):
         zero = torch.zeros(1, 3, 1)
         assert pmf[-offset] == pytest.approx(prior.rate(zero)[0, channel, 0].item(), rel=1e-3)
-
-
