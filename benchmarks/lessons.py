@@ -4,8 +4,9 @@
 
 All priors are for the latent of one analysis, `FirstCodec` as it ships, which is not trained on. So the latents of the
 training photos are computed once; after that a prior takes minutes: 1,500 steps of eight latents of 16 × 16 positions,
-the same for all (600 for the factorized one, which has no network). Two are trained at a time, each on one processor core. Weights are rounded to float16 and the tables
-built from the rounded ones, so that the files are small and lose nothing by it.
+the same for all (600 for the factorized one, which has no network). Two are trained at a time, each on one processor
+core. Weights are rounded to float16 and the tables built from the rounded ones, so that the files are small and lose
+nothing by it.
 
 Bits are those of whole strings, as `compress` writes them.
 """

@@ -14,7 +14,6 @@ from tutorial_lib.bitstream import Stream, pack, unpack
 from tutorial_lib.first_codec import CHECKPOINT, FirstCodec, NotesNetwork, notes_codec
 from tutorial_lib.information import bits, rate_distortion_loss
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.transform_codec import FactorizedPrior, TransformCodec
 from tutorial_lib.workbench.checkpoints import shipped as shipped_path
 from tutorial_lib.workbench.images import PHOTOS, photo, to_float, to_uint8
 from tutorial_lib.workbench.metrics import psnr

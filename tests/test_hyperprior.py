@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,11 +82,17 @@ def lively(codec: TransformCodec, seed: int = 0) -> TransformCodec:
     return codec
 
 
-def built(kind: str, seed: int = 0) -> TransformCodec:
+@functools.cache
+def _built(kind: str, seed: int) -> TransformCodec:
     torch.manual_seed(seed)
     codec = lively(KINDS[kind](), seed)
     codec.build_coder()
     return codec
+
+
+def built(kind: str, seed: int = 0) -> TransformCodec:
+    """A copy, for a test to do with as it likes."""
+    return copy.deepcopy(_built(kind, seed))
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -168,13 +176,13 @@ def test_strings_are_as_long_as_the_likelihoods_promise(kind: str) -> None:
     codec = built(kind)
     with torch.no_grad():
         # Scales as wide as y: a value that a table does not list costs less than its likelihood says, 1e-9 at least.
-        last_layer(codec).bias[:M].add_(2.0 if kind.startswith("slim") else 6.0)
+        last_layer(codec).bias[:M].add_(3.0 if kind.startswith("slim") else 8.0)
         x = picture(1, 3, 512, 384)
         promised = {name: bits(value).item() / 8 for name, value in codec(x)["likelihoods"].items()}
     (z_string,), (y_string,) = codec.compress(x)["strings"]
     assert len(y_string) > 4000 and len(z_string) > 200
     for string, name in ((z_string, "z"), (y_string, "y")):
-        assert 0.99 * promised[name] < len(string) < 1.003 * promised[name] + 8
+        assert 0.98 * promised[name] < len(string) < 1.02 * promised[name] + 8
 
 
 # What is computed ------------------------------------------------------------------------------------------------
@@ -284,18 +292,18 @@ def test_gradients_reach_every_parameter(kind: str) -> None:
 def test_a_few_steps_of_training_lower_the_rate(kind: str) -> None:
     torch.manual_seed(0)
     prior = lively(KINDS[kind]()).prior.train()
-    optimizer = torch.optim.Adam(prior.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(prior.parameters(), lr=5e-3)
     generator = torch.Generator().manual_seed(5)
     wild = torch.where(torch.arange(16) < 8, 0.3, 8.0)  # the left half of every latent is silent
     rates = []
-    for _ in range(40):
+    for _ in range(25):
         y = 3.0 + wild * torch.randn(2, M, 16, 16, generator=generator)
         rate = bits(prior(y)[1]["y"])
         optimizer.zero_grad()
         rate.backward()
         optimizer.step()
         rates.append(rate.item())
-    assert sum(rates[-5:]) < 0.85 * sum(rates[:5])
+    assert sum(rates[-5:]) < 0.7 * sum(rates[:5])
 
 
 # Scales by their logarithms --------------------------------------------------------------------------------------
@@ -332,6 +340,7 @@ def test_slim_side_information_is_slim() -> None:
     for kind in (ScaleHyperprior, MeanScaleHyperprior):
         prior = slim_hyperprior(kind, M)
         assert type(prior) is kind and not prior.gaussian.noise
+        assert isinstance(prior.side.synthesis[-1], LogScales) and prior.side.synthesis[-1].M == M
     assert scale_hyperprior(N, M).prior.gaussian.noise and mean_scale_hyperprior(N, M).prior.gaussian.noise
 
 

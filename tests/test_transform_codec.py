@@ -198,7 +198,7 @@ def test_a_codec_is_built_when_all_of_it_is(name: str) -> None:
     codec = codec_with(name)
     assert not codec.is_built
     for use in (lambda: codec.compress(noise(1, 3, 8, 8)), lambda: codec.decompress([[b""]] * 3, (8, 8))):
-        with pytest.raises((RuntimeError, BitstreamError), match="no coding tables yet|writes"):
+        with pytest.raises((RuntimeError, BitstreamError), match=r"no coding tables yet|writes"):
             use()
     with pytest.raises(RuntimeError, match="no coding tables yet"):
         codec.fingerprint()
@@ -301,7 +301,7 @@ def test_the_factorized_prior_knows_nothing_but_channels() -> None:
     with torch.no_grad():
         y_hat, likelihoods = prior(y)
         mixed = y.flatten(2)[..., torch.randperm(20)].view_as(y)
-        other_y_hat, other = prior(mixed)
+        _, other = prior(mixed)
     assert torch.equal(y_hat, y.round()) and y_hat.unique().numel() > 2
     assert torch.equal(likelihoods["y"], prior.entropy_bottleneck.rate(y.round()))
     torch.testing.assert_close(bits(other["y"]), bits(likelihoods["y"]))
@@ -322,7 +322,7 @@ def test_the_rate_of_whole_numbers_is_that_of_the_rounded() -> None:
 
 def test_its_slope_is_what_a_step_costs_and_the_rounding_passes_its_gradient_on() -> None:
     y = torch.tensor([-1.7, -0.5, 0.0, 0.3, 0.51, 1.0, 2.5], requires_grad=True)
-    y_hat, likelihoods = rate_of_whole_numbers(y, mass)
+    _, likelihoods = rate_of_whole_numbers(y, mass)
     bits(likelihoods).backward()
     torch.testing.assert_close(y.grad, torch.tensor([-2.0, -2.0, 1.0, 1.0, 1.0, 1.0, 1.0]))  # bits for a step up
     y.grad = None

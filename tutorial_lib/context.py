@@ -10,7 +10,7 @@ earlier. Everything else counts as zero, in training as in decoding; so a model 
     raster        row by row, left to right (Minnen, Ballé & Toderici 2018). A position needs its left neighbour and
                   the row above, up to two columns further right. So position (i, j) can go in turn 3 i + j: all those
                   of one turn lie on a slanted line and are decoded together. A latent of h × w takes w + 3 (h − 1)
-                  turns instead of h · w, and the values are the same.
+                  turns instead of h · w (from w = 3 on), and the values are the same.
     checkerboard  two turns: the black squares know the hyperprior only, the white ones all the black (He et al. 2021).
     quarters      four turns: of each 2 × 2 square one position, then the one across, then the other two.
 
@@ -175,7 +175,8 @@ class ContextPrior(nn.Module):
 
         self._walk(parameters, write)
         tables = self.slot.coder.tables
-        in_order = [torch.cat([turn.flatten(1) for turn in turns], dim=1).numpy() for turns in (symbols, indexes)]
+        in_order = [torch.cat([turn.flatten(1) for turn in all_turns], dim=1) for all_turns in (symbols, indexes)]
+        in_order = [values.cpu().numpy() for values in in_order]  # (B, M h w) each
         return [z_strings, [rans.encode(*image, tables) for image in zip(*in_order, strict=True)]]
 
     def decompress(self, strings: Strings, shape: tuple[int, int]) -> Tensor:
@@ -184,9 +185,9 @@ class ContextPrior(nn.Module):
         decoders = [rans.Decoder(string, self.slot.coder.tables) for string in y_strings]
 
         def read(scales: Tensor, means: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-            indexes = self.gaussian.indexes(scales).numpy()
+            indexes = self.gaussian.indexes(scales).cpu().numpy()
             symbols = [decoder.pull(image) for decoder, image in zip(decoders, indexes, strict=True)]
-            return torch.from_numpy(np.stack(symbols)).float() + means  # (B, M, n)
+            return torch.from_numpy(np.stack(symbols)).to(means) + means  # (B, M, n)
 
         y_hat = self._walk(parameters, read)
         for decoder in decoders:
@@ -195,7 +196,7 @@ class ContextPrior(nn.Module):
 
     def _walk(self, parameters: Tensor, decide: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Tensor:
         """Turn by turn, ask decide(scales, means, rows, columns) for ŷ at these positions: (B, M, n). Returns ŷ."""
-        turn = turns(self.order, *parameters.shape[-2:])  # (h, w)
+        turn = turns(self.order, *parameters.shape[-2:]).to(parameters.device)  # (h, w)
         y_hat = parameters.new_zeros(len(parameters), self.channels, *turn.shape)  # (B, M, h, w)
         seen = self._seen(torch.zeros_like(y_hat))
         for now in turn.unique().tolist():
@@ -210,7 +211,7 @@ class ContextPrior(nn.Module):
 
         So it is guessed, as round(y), then once more with the means which that gives.
         """
-        turn = turns(self.order, *y.shape[-2:])
+        turn = turns(self.order, *y.shape[-2:]).to(y.device)
         rows, columns = (turn >= 0).nonzero(as_tuple=True)  # (h w,) each
         with torch.no_grad():
             _, means = self._look(self._seen(round_ste(y)), parameters, turn, rows, columns)
@@ -226,7 +227,7 @@ class ContextPrior(nn.Module):
         self, seen: Tensor, parameters: Tensor, turn: Tensor, rows: Tensor, columns: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Scales and means, (B, M, n) each, of some positions, from what of ŷ their turns may see."""
-        down, right = torch.tensor(self.places).T[:, :, None]  # (T, 1) each
+        down, right = torch.tensor(self.places, device=turn.device).T[:, :, None]  # (T, 1) each
         there = (rows + RADIUS + down, columns + RADIUS + right)  # (T, n) each, in padded maps
         never = int(turn.max()) + 1
         known = F.pad(turn, [RADIUS] * 4, value=never)[there] < turn[rows, columns]  # (T, n)

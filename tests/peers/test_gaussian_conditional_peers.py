@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+pytest.importorskip("compressai")
+from compressai import entropy_models
+from compressai.models.google import get_scale_table
+
 from tutorial_lib.cdf import CdfTables
 from tutorial_lib.entropy_coder import EntropyCoder
 from tutorial_lib.gaussian_conditional import GaussianConditional, scale_table
-
-entropy_models = pytest.importorskip("compressai.entropy_models")
-from compressai.models.google import get_scale_table
 
 
 def pair(table: Tensor | None = None) -> tuple[GaussianConditional, nn.Module]:

@@ -6,6 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+pytest.importorskip("compressai")
+from compressai import models
+from compressai.layers import GDN
+
 from tutorial_lib.cdf import CdfTables
 from tutorial_lib.gdn import Gdn, gdn_analysis, gdn_synthesis
 from tutorial_lib.hyperprior import (
@@ -16,9 +20,6 @@ from tutorial_lib.hyperprior import (
     scale_hyperprior,
 )
 from tutorial_lib.transform_codec import TransformCodec
-
-models = pytest.importorskip("compressai.models")
-from compressai.layers import GDN
 
 N, M = 32, 48
 
@@ -54,7 +55,7 @@ def test_the_test_models_have_something_to_code(pair: tuple) -> None:
     with torch.no_grad():
         y = theirs.g_a(picture(1, 3, 128, 192))
         z = theirs.h_a(y if isinstance(theirs, models.MeanScaleHyperprior) else y.abs())
-        assert y.round().unique().numel() > 20 and z.round().unique().numel() > 5
+        assert y.round().unique().numel() > 12 and z.round().unique().numel() > 5
         scales = theirs.h_s(theirs.entropy_bottleneck(z)[0])[:, :M]
     assert theirs.gaussian_conditional.build_indexes(scales).unique().numel() > 10
 
@@ -115,7 +116,7 @@ def test_the_same_strings_and_each_decodes_the_others(pair: tuple, size: tuple[i
         assert torch.equal(back.clamp(0, 1), their_back)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (65, 130), (33, 100)])
+@pytest.mark.parametrize("size", [(17, 64), (65, 130), (33, 100)])
 def test_sizes_that_theirs_cannot_take(pair: tuple, size: tuple[int, int]) -> None:
     ours, theirs = pair
     x = picture(2, 3, *size)
