@@ -41,6 +41,7 @@ DENSITY_STEPS = 600  # of a prior without networks; it has learned what it can b
 CROPS, CROP = 1600, 256
 DENSITY_RATE, NETWORK_RATE = 1e-2, 2e-3
 LAMBDA = 0.0067  # FirstCodec's own
+Z_FREE = 300  # steps until z's bits count in full
 
 
 def latents(data: Path) -> Tensor:
@@ -66,7 +67,6 @@ def start_at_widths(prior: nn.Module, y: Tensor) -> None:
         return
     for layer, scales in last:
         with torch.no_grad():
-            layer.weight.mul_(0.1)
             layer.bias[: len(scales)] = scales.log()
 
 
@@ -92,10 +92,11 @@ def train_one(name: str, y: Tensor, path: Path, line: int) -> None:
     error_weight = LAMBDA * float(FirstCodec.load().analysis.step) ** 2 / 3
     prior.train()
     progress = tqdm(range(steps), desc=f"{name:22}", position=line, mininterval=5)
-    for _ in progress:
+    for step in progress:
         batch = y[torch.randint(len(y), (BATCH,))].float()
         y_hat, likelihoods = prior(batch)
-        bpp = sum(bits(part) for part in likelihoods.values()) / (BATCH * CROP**2)
+        price = {"z": min(1, step / Z_FREE)}  # a z that costs before it is of use would fall silent for good
+        bpp = sum(price.get(name, 1) * bits(part) for name, part in likelihoods.items()) / (BATCH * CROP**2)
         loss = bpp + error_weight * (y_hat - batch).square().sum() / (BATCH * CROP**2)
         optimizer.zero_grad()
         loss.backward()
@@ -143,8 +144,8 @@ The priors of notebooks 08 to 10 (`tutorial_lib.workbench.lesson_models`), each 
 `first_codec.safetensors`, whose transforms they share. Weights in float16, coding tables included.
 
 - **Recipe**: `make train-lessons DATA=… VALID=…`: {steps:,} steps of {batch} latents of 16 × 16 positions, of {crops:,}
-  crops (600 for the factorized prior) of {crop} pixels, seed {seed}; loss = bits a pixel
-  + λ · the squared error of ŷ in units of the picture. The transforms are not trained on.
+  crops (600 for the factorized prior) of {crop} pixels, seed {seed}; loss = bits a pixel (those of z count in full
+  from step {free} on) + λ · the squared error of ŷ in units of the picture. The transforms are not trained on.
 - **Trained on** {trained_on}. The photos are not part of this repository.
 - **Licence**: MIT as far as the weights are ours to license. Look at the terms of the photos before commercial use.
 - **Meant for** comparing priors; not for archives.
@@ -189,6 +190,7 @@ def main() -> None:
         crops=CROPS,
         crop=CROP,
         seed=SEED,
+        free=Z_FREE,
         trained_on=options.trained_on,
         measured_on=options.measured_on,
         table="\n".join(measure(names, images)),

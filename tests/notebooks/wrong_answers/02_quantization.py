@@ -12,6 +12,7 @@ WRONG = [
     ("sign_ste", "def sign_ste(y): return y + (y.sign() - y).detach()", "torch.sign has three"),
     ("sign_ste", "def sign_ste(y): return y.clamp(-1, 1)", "this is the ramp itself"),
     ("sign_ste", SIGN + "torch.tanh(y) + (s - torch.tanh(y)).detach()", "at y = 0.3 it is 0.92"),
+    ("sign_ste", SIGN + "(o := y.clamp(-0.5, 0.5)) + (s - o).detach()", "at y = -0.75 it is 0.00"),
     ("sign_ste", SIGN + "(o := y - y.clamp(-1, 1)) + (s - o).detach()", "the other way round"),
     ("sign_ste", "def sign_ste(y): return y + (y.round() - y).detach()", "Forward: y = -3 becomes -1, not -3"),
     ("sign_ste", "def sign_ste(y): return y.sum()", "Every number becomes one number"),

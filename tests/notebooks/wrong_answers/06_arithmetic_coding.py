@@ -40,28 +40,6 @@ def learning(
     return LEARNING.format(first=first, before=before, cost=cost, after=after, bits=bits)
 
 
-COST = """
-import math
-def cost(value, row, offset):
-    position, escape = value - offset, len(row) - 2
-    if 0 <= position < escape:
-        return {listed}
-    far = {far}
-    digits = {digits}
-    own = 16 - math.log2(row[escape + 1] - row[escape])
-    return {escaped}
-"""
-
-
-def cost(
-    listed: str = "16 - math.log2(row[position + 1] - row[position])",
-    far: str = "2 * (position - escape) if position >= 0 else -2 * position - 1",
-    digits: str = "-(-far.bit_length() // 4)",
-    escaped: str = "own + 4 + 4 * digits",
-) -> str:
-    return COST.format(listed=listed, far=far, digits=digits, escaped=escaped)
-
-
 LANES = """
 import numpy as np
 def decode_lanes(data, count, lanes, row):
@@ -117,17 +95,6 @@ WRONG = [
         "Who codes the first symbol has not seen the others",
     ),
     ("learning", learning(bits="[bits]"), "One number is asked for"),
-    ("cost", cost(escaped="own + 4 * digits"), "before the digits comes their number"),
-    ("cost", cost(escaped="4 + 4 * digits"), "the escape itself is a symbol of the table"),
-    ("cost", cost(escaped="own"), "behind the escape come the number of digits"),
-    ("cost", cost(escaped="own + 4 + far.bit_length()"), "whole hexadecimal digits"),
-    ("cost", cost(escaped="own + 4 + digits"), "a hexadecimal digit takes four bits"),
-    ("cost", cost(digits="len(f'{far:x}')"), "a distance of 0 has no digits"),
-    ("cost", cost(far="position - escape if position >= 0 else -position"), "its last bit says on which side"),
-    ("cost", cost(far="2 * abs(position)"), "counts from the first value not listed"),
-    ("cost", cost(listed="(16 - math.log2(row[position + 1] - row[position])) * math.log(2)"), "these are nats"),
-    ("cost", cost(listed="math.log2(row[position + 1] - row[position]) - 16"), "a cost is positive"),
-    ("cost", cost(listed="16.0"), "the table lists it, and it costs 1.00 bits, not 16.00"),
     ("lanes", lanes(symbols="np.concatenate(steps[::-1])"), "from the last to the first"),
     ("lanes", lanes(symbols="np.stack(steps)"), "now put the steps into one row"),
     ("lanes", lanes(symbols="np.stack(steps).T.ravel()"), "They were dealt"),

@@ -53,3 +53,11 @@ def call(function: Callable, *arguments, **keywords):
     if result is ... or result is None:
         raise NotAnswered
     return result
+
+
+def as_number(answer, wanted: str = "One number") -> float:
+    """The learner's answer as a float, or the sentence that says what was wanted."""
+    try:
+        return float(answer)
+    except (TypeError, ValueError):
+        raise Wrong(f"{wanted} is asked for, not {type(answer).__name__}.") from None

@@ -6,10 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from tutorial_lib import rans
 from tutorial_lib.arithmetic_coding import AdaptiveModel, StaticModel
-from tutorial_lib.cdf import CdfTables
-from tutorial_lib.workbench.checks import Wrong, call, exercise
+from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 
 def tenths(*numbers: int) -> list[Fraction]:
@@ -105,7 +103,7 @@ WITHOUT_MEMORY = {
 def learning(function) -> str:
     """adaptive_bits(symbols, size): what an adaptive model pays, beginning with one of each."""
     for symbols, size in (([0], 2), ([1, 1, 1], 2), ([0, 2, 2, 1, 2, 0], 3), ([0, 3] * 30, 5)):
-        answer = _number(call(function, list(symbols), size))
+        answer = as_number(call(function, list(symbols), size))
         true = _paid(AdaptiveModel(size), symbols)
         asked = f"{size} symbols, message {symbols if len(symbols) < 9 else f'of {len(symbols)}'}"
         if math.isclose(answer, true, rel_tol=1e-6):
@@ -142,106 +140,6 @@ def _paid(model: AdaptiveModel | StaticModel, symbols: Sequence[int], peeks: boo
         if not peeks:
             model.update(symbol)
     return bits
-
-
-def _number(answer) -> float:
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        raise Wrong(f"One number is asked for, not {type(answer).__name__}.") from None
-
-
-ROW = [0, 16384, 49152, 62259, 65536]
-COPIES = 400  # in one stream, so that its own 32 to 64 bits hardly count
-
-
-@exercise
-def cost(function) -> str:
-    """cost(value, row, offset): bits of one value in CompressAI's format, listed or escaped."""
-    suspects = {words for words, _ in SLIPS}  # those that would have given every answer so far
-    for value, row, offset in [
-        (1, ROW, 0),
-        (-2, ROW, -4),
-        (10, ROW, 0),
-        (11, ROW, 0),
-        (-8, ROW, 0),
-        (-9, ROW, 0),
-        (-1, ROW, 0),
-        (4, ROW, 0),
-        (3, ROW, 0),
-        (100, ROW, 7),
-        (-3000, [0, 1, 65536], -1),
-    ]:
-        answer = _number(call(function, value, list(row), offset))
-        true = _measured(value, row, offset)
-        asked = f"value {value}, offset {offset}, row {row}"
-        position, escape = value - offset, len(row) - 2
-        if 0 <= position < escape:
-            if abs(answer - true * math.log(2)) < 0.01:
-                raise Wrong(f"{asked}: these are nats. A bit is a logarithm to the base 2.")
-            if abs(answer + true) < 0.2:
-                raise Wrong(f"{asked}: a cost is positive. It is 16 bits minus the logarithm of the width.")
-            if abs(answer - true) >= 0.2:
-                raise Wrong(f"{asked}: the table lists it, and it costs {true:.2f} bits, not {answer:.2f}.")
-            continue
-        own = 16 - math.log2(row[-1] - row[-2])
-        suspects &= {words for words, slip in SLIPS if abs(answer - slip(own, position, escape)) < 0.2}
-        if abs(answer - true) >= 0.2:
-            for words, _ in SLIPS:
-                if words in suspects:
-                    raise Wrong(f"{asked}: {words}")
-            raise Wrong(f"{asked}: it costs {true:.1f} bits, not {answer:.1f}.")
-    return "Measured with tutorial_lib.rans: the mean of 400 copies in one stream."
-
-
-def _distance(position: int, escape: int) -> int:
-    return 2 * (position - escape) if position >= 0 else -2 * position - 1
-
-
-def _digits(number: int) -> int:
-    return len(f"{number:x}") if number else 0
-
-
-# What a learner may have forgotten about an escaped value, and what the answer is then: (own bits, position, escape).
-SLIPS = [
-    (
-        "behind the escape come the number of digits and the digits.",
-        lambda own, position, escape: own,
-    ),
-    (
-        "before the digits comes their number, one digit more.",
-        lambda own, position, escape: own + 4 * _digits(_distance(position, escape)),
-    ),
-    (
-        "the escape itself is a symbol of the table, and costs its bits.",
-        lambda own, position, escape: 4 + 4 * _digits(_distance(position, escape)),
-    ),
-    (
-        "the distance goes in whole hexadecimal digits of four bits.",
-        lambda own, position, escape: own + 4 + _distance(position, escape).bit_length(),
-    ),
-    (
-        "a hexadecimal digit takes four bits.",
-        lambda own, position, escape: own + 4 + _digits(_distance(position, escape)),
-    ),
-    (
-        "a distance of 0 has no digits at all.",
-        lambda own, position, escape: own + 4 + 4 * len(f"{_distance(position, escape):x}"),
-    ),
-    (
-        "above the table the distance counts from the first value not listed; below it, from 0, as -2 v - 1.",
-        lambda own, position, escape: own + 4 + 4 * _digits(2 * abs(position)),
-    ),
-    (
-        "the number sent is twice the distance, or that minus one: its last bit says on which side.",
-        lambda own, position, escape: own + 4 + 4 * _digits(position - escape if position >= 0 else -position),
-    ),
-]
-
-
-def _measured(value: int, row: list[int], offset: int) -> float:
-    tables = CdfTables([row], [len(row)], [offset])
-    return 8 * (len(rans.encode([value] * COPIES, [0] * COPIES, tables)) - 6) / COPIES
 
 
 LANES_ROW = [0, 30000, 50000, 60000, 65535, 65536]

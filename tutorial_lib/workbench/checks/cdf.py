@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from tutorial_lib.workbench.checks import Wrong, call, exercise
+from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 # Rows to ask prices of: (cdf, offset). The second one's symbols and values differ, the third lists one value.
 PRICED = (
@@ -20,7 +20,7 @@ def price(function) -> str:
         n = len(cdf) - 2
         inside = range(offset, offset + n)
         for value in (*inside, *(offset + n + d for d in (0, 1, 7, 8, 500)), *(offset - d for d in (1, 2, 8, 9, 500))):
-            answer = _number(call(function, value, list(cdf), offset))
+            answer = as_number(call(function, value, list(cdf), offset), "A number of bits")
             right = _price(value, cdf, offset)
             if abs(answer - right) < 1e-6:
                 continue
@@ -232,10 +232,3 @@ def _cut(pmf: Sequence[float], allowed: float) -> tuple[int, int]:
 
 def _close(a: Sequence[float], b: Sequence[float]) -> bool:
     return len(a) == len(b) and all(abs(x - y) < 1e-12 for x, y in zip(a, b, strict=True))
-
-
-def _number(answer) -> float:
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        raise Wrong(f"A number of bits is asked for, not {answer!r}.") from None

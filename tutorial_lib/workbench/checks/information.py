@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tutorial_lib.information import entropy, kl_divergence
-from tutorial_lib.workbench.checks import Wrong, call, exercise
+from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 NATS = "these are nats. A bit is a logarithm to the base 2."
 
@@ -17,13 +17,6 @@ def call_quietly(function: Callable, *arguments):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return call(function, *arguments)
-
-
-def as_number(answer, case: str) -> float:
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        raise Wrong(f"{case}: one number is asked for, not {type(answer).__name__}.") from None
 
 
 def as_pair(answer, case: str, wanted: str) -> tuple[float, float]:
@@ -44,7 +37,7 @@ def entropy_from_counts(function) -> str:
     for counts in ([8, 4, 2, 2], [7, 1, 2], [5, 5, 5, 5, 5], [12], [5, 0, 5], [0, 3, 0, 9, 1]):
         case = f"counts {counts}"
         try:
-            answer = as_number(call_quietly(function, list(counts)), case)
+            answer = as_number(call_quietly(function, list(counts)), f"{case}: one number")
         except (ValueError, ZeroDivisionError) as error:
             if 0 not in counts:
                 raise
@@ -133,7 +126,7 @@ def conditional(function) -> str:
     for joint in cases:
         case = f"joint {joint}"
         try:
-            answer = as_number(call_quietly(function, [list(row) for row in joint]), case)
+            answer = as_number(call_quietly(function, [list(row) for row in joint]), f"{case}: one number")
         except ZeroDivisionError:
             raise Wrong(f"{case}: you divide by 0. Which context never occurs?") from None
         counts = np.array(joint, dtype=float)
