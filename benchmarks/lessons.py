@@ -105,9 +105,13 @@ def train_one(name: str, y: Tensor, path: Path, line: int) -> None:
         optimizer.step()
         scheduler.step()
         progress.set_postfix(bpp=f"{bpp.item():.3f}")
-    prior.half().float().eval()
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter.copy_(parameter.half())
+    prior.eval()
     prior.build_coder()
-    state = {key: value.half() if value.is_floating_point() else value for key, value in prior.state_dict().items()}
+    weights = {key for key, _ in prior.named_parameters()}  # not the medians and the scale table
+    state = {key: value.half() if key in weights else value for key, value in prior.state_dict().items()}
     partial = path.with_suffix(".partial")
     save_file(state, partial, metadata={"minutes": f"{(time.perf_counter() - begin) / 60:.1f}"})
     os.replace(partial, path)

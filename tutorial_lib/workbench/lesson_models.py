@@ -60,8 +60,5 @@ def lesson_codec(name: str) -> TransformCodec:
 
     first = FirstCodec.load()
     prior = priors()[name]()
-    prior.load_state_dict(load_file(shipped(f"lesson_{name}.safetensors")))  # float16 there, float32 here
-    for owner in prior.modules():
-        if hasattr(owner, "entropy_bottleneck"):  # its medians in full precision: those that its coder codes with
-            owner.entropy_bottleneck.medians.copy_(owner.slot.coder.medians)
+    prior.load_state_dict(load_file(shipped(f"lesson_{name}.safetensors")))  # weights: float16 there, float32 here
     return TransformCodec(first.analysis, first.synthesis, prior, BLOCK).eval()
