@@ -152,14 +152,20 @@ symbols in some 24 to 28 bits, for which the density asks up to 29.9.)
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def recipe_parser(description: str) -> argparse.ArgumentParser:
+    """The options of every recipe: photos to train on and to measure on, and a folder for the networks."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a folder of photos to train on")
     parser.add_argument("--valid", type=Path, required=True, help="a folder of photos to measure on")
     parser.add_argument("--checkpoints", type=Path, required=True, help="the networks' folder")
-    parser.add_argument("--resume", action="store_true", help="train only the networks that are not there yet")
     parser.add_argument("--trained-on", default="photos of the user's", help="for the card: what --data holds")
     parser.add_argument("--measured-on", default="photos of the user's", help="for the card: what --valid holds")
+    return parser
+
+
+def main() -> None:
+    parser = recipe_parser(__doc__)
+    parser.add_argument("--resume", action="store_true", help="train only the networks that are not there yet")
     options = parser.parse_args()
     try:
         photos_in(options.data)

@@ -11,7 +11,6 @@ nothing by it.
 Bits are those of whole strings, as `compress` writes them.
 """
 
-import argparse
 import math
 import multiprocessing
 import os
@@ -20,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
-from first_codec import training_photos
+from first_codec import recipe_parser, training_photos
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -122,7 +121,7 @@ def train_one(name: str, y: Tensor, path: Path, line: int) -> None:
     os.replace(partial, path)
 
 
-def measure(names: list[str], images: dict[str, Tensor]) -> list[str]:
+def measure(names: list[str], images: dict[str, Tensor], folder: Path) -> list[str]:
     """A markdown table, one row a prior: means over the images."""
     table = [
         "| prior | parameters | bits per pixel | of these, z | PSNR | against factorized |",
@@ -130,7 +129,7 @@ def measure(names: list[str], images: dict[str, Tensor]) -> list[str]:
     ]
     first = None
     for name in names:
-        codec = lesson_codec(name)
+        codec = lesson_codec(name, folder / f"lesson_{name}.safetensors")
         total = side = quality = 0.0
         for image in images.values():
             x, pixels = to_float(image), image.shape[1] * image.shape[2]
@@ -152,9 +151,10 @@ CARD = """# Model card: lesson_*.safetensors
 The priors of notebooks 08 to 10 (`tutorial_lib.workbench.lesson_models`), each for the latent of
 `first_codec.safetensors`, whose transforms they share. Weights in float16, coding tables included.
 
-- **Recipe**: `make train-lessons DATA=… VALID=…`: {steps:,} steps of {batch} latents of 16 × 16 positions, of {crops:,}
-  crops (600 for the factorized prior) of {crop} pixels, seed {seed}; loss = bits a pixel (those of z count in full
-  from step {free} on) + λ · the squared error of ŷ in units of the picture. The transforms are not trained on.
+- **Recipe**: `make train-lessons DATA=… VALID=…`: {steps:,} steps ({density_steps} for the factorized prior) of {batch}
+  latents of 16 × 16 positions, of {crops:,} crops of {crop} pixels, seed {seed}; loss = bits a pixel (those of z
+  count in full from step {free} on) + λ · the squared error of ŷ in units of the picture. The transforms are not
+  trained on.
 - **Trained on** {trained_on}. The photos are not part of this repository.
 - **Licence**: MIT as far as the weights are ours to license. Look at the terms of the photos before commercial use.
 - **Meant for** comparing priors; not for archives.
@@ -168,19 +168,19 @@ Whole strings; PSNR of 8-bit RGB pictures; means over {measured_on}, and scikit-
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder of photos to train on")
-    parser.add_argument("--valid", type=Path, required=True, help="a folder of photos to measure on")
-    parser.add_argument("--checkpoints", type=Path, required=True, help="the networks' folder")
+    parser = recipe_parser(__doc__)
     parser.add_argument("--only", nargs="*", help="train these only; the others are taken as they are")
-    parser.add_argument("--trained-on", default="photos of the user's", help="for the card: what --data holds")
-    parser.add_argument("--measured-on", default="photos of the user's", help="for the card: what --valid holds")
     options = parser.parse_args()
     names = list(priors())
     chosen = names if options.only is None else options.only
     unknown = set(chosen) - set(names)
     if unknown:
         parser.error(f"{sorted(unknown)} are none of {names}.")
+    try:
+        photos_in(options.data)
+        measured = photos_in(options.valid)
+    except ValueError as error:
+        parser.error(str(error))
     if chosen:
         y = latents(options.data).share_memory_()
         with ProcessPoolExecutor(max_workers=2, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -191,10 +191,11 @@ def main() -> None:
             for job in jobs:
                 job.result()
 
-    images = {path.stem: from_pil(Image.open(path)) for path in photos_in(options.valid)}
+    images = {path.stem: from_pil(Image.open(path)) for path in measured}
     images |= {name: photo(name) for name in PHOTOS}
     card = CARD.format(
         steps=STEPS,
+        density_steps=DENSITY_STEPS,
         batch=BATCH,
         crops=CROPS,
         crop=CROP,
@@ -202,7 +203,7 @@ def main() -> None:
         free=Z_FREE,
         trained_on=options.trained_on,
         measured_on=options.measured_on,
-        table="\n".join(measure(names, images)),
+        table="\n".join(measure(names, images, options.checkpoints)),
     )
     (options.checkpoints / "lessons.md").write_text(card, encoding="utf-8")
 

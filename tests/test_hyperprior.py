@@ -455,7 +455,7 @@ def test_the_fingerprint_knows_both_tables() -> None:
     fingerprint = codec.fingerprint()
     assert len(fingerprint) == 16 and int(fingerprint, 16) >= 0
     assert other.fingerprint() != fingerprint  # y's tables are the same, z's are not
-    other.prior.side.slot.put(codec.prior.side.slot.coder)
+    other.prior.side.slot.set_extra_state(codec.prior.side.slot.coder.to_tensor())
     assert other.fingerprint() == fingerprint
     other.prior.gaussian = GaussianConditional(torch.tensor([1.0, 4.0]))
     other.prior.slot.build(other.prior.gaussian)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-CLAIMS = re.findall(r"^\| (.+?) \| (.+?) \| .+ \| \[(\d\d) §(\d+)\]\((.+?)\) \|$", README, re.M)
+CLAIMS = re.findall(r"^\| (.+?) \| (.+?) \| .+ \| \[(\d\d) §(\d+)[^\]]*\]\((.+?)\) \|$", README, re.M)
 
 
 def test_every_notebook_is_in_the_table() -> None:

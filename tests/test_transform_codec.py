@@ -227,11 +227,11 @@ def test_the_fingerprint_tells_all_tables_apart(built, name: str) -> None:
     different.build_coder()
     prints = {print_}
     for slot, own in zip(mine, others, strict=True):
-        slot.put(different.prior.slot.coder)
+        slot.set_extra_state(different.prior.slot.coder.to_tensor())
         prints.add(codec.fingerprint())
-        slot.put(own)
+        slot.set_extra_state(own.to_tensor())
     for slot, other in zip(mine, reversed(others), strict=True):
-        slot.put(other)
+        slot.set_extra_state(other.to_tensor())
     prints.add(codec.fingerprint())
     assert len(prints) == 4  # either of the tables, and their order
     assert all(len(some) == 16 for some in prints)

@@ -124,7 +124,7 @@ class ContextPrior(nn.Module):
 
     channels: M, those of y.
     side:    side information with P parameters, of any meaning.
-    embed:   (B, M, n) -> (B, C, n), position by position: what of ŷ the context sees. It must turn zeros into zeros.
+    embed:   (B, M, n) -> (B, C, n), position by position: what of ŷ the context sees.
     context: `ConvContext` or `AttentionContext`.
     fuse:    (B, P + features, n) -> (B, 2 M, n): scales and means.
     """

@@ -163,10 +163,6 @@ class CoderSlot(nn.Module):
         self._coder = EntropyCoder.build(entropy_model)
         return self._coder
 
-    def put(self, coder: EntropyCoder) -> None:
-        """Take a coder that was made elsewhere, with tables that came with the weights."""
-        self._coder = coder
-
     def get_extra_state(self) -> Tensor:
         return self._coder.to_tensor() if self._coder else torch.empty(0, dtype=torch.uint8)
 

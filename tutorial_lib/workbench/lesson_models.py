@@ -6,6 +6,7 @@ Equal transforms, so that two priors differ in bits only for what they know. `be
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutorial_lib.workbench.checkpoints import shipped
@@ -50,8 +51,11 @@ def priors() -> dict[str, Callable[[], nn.Module]]:
     }
 
 
-def lesson_codec(name: str) -> TransformCodec:
-    """FirstCodec's transforms around a trained prior, ready to compress. Raises KeyError for a name not in `priors`."""
+def lesson_codec(name: str, path: Path | None = None) -> TransformCodec:
+    """FirstCodec's transforms around a trained prior, ready to compress. path None: the one that ships.
+
+    Raises KeyError for a name not in `priors`.
+    """
     from safetensors.torch import load_file
 
     from tutorial_lib.dct_transforms import BLOCK
@@ -60,5 +64,6 @@ def lesson_codec(name: str) -> TransformCodec:
 
     first = FirstCodec.load()
     prior = priors()[name]()
-    prior.load_state_dict(load_file(shipped(f"lesson_{name}.safetensors")))  # weights: float16 there, float32 here
+    path = shipped(f"lesson_{name}.safetensors") if path is None else path
+    prior.load_state_dict(load_file(path))  # weights: float16 there, float32 here
     return TransformCodec(first.analysis, first.synthesis, prior, BLOCK).eval()
