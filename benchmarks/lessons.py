@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from tutorial_lib.context import ContextPrior
 from tutorial_lib.first_codec import FirstCodec
-from tutorial_lib.hyperprior import ScaleHyperprior
+from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior
 from tutorial_lib.information import bits
 from tutorial_lib.slicing import ChannelSlices
 from tutorial_lib.training import fit_widths
@@ -62,6 +62,9 @@ def start_at_widths(prior: nn.Module, y: Tensor) -> None:
     elif isinstance(prior, ChannelSlices):
         slices = spread[prior.order].split(prior.sizes)
         last = [(network[-2], slice) for network, slice in zip(prior.predictors, slices, strict=True)]
+    elif isinstance(prior, MeanScaleHyperprior):
+        of_scales, of_means = prior.side.synthesis.networks
+        last = [(of_scales[-2], spread), (of_means[-1], spread[:0])]
     elif isinstance(prior, ScaleHyperprior):
         last = [(prior.side.synthesis[-2], spread)]
     else:

@@ -164,10 +164,27 @@ def slim_side(M: int, P: int, N: int = 64) -> SideInformation:
     return SideInformation(analysis, synthesis, N)
 
 
+class SideBySide(nn.Module):
+    """Networks that see the same and know nothing of each other: their outputs, one after another as channels."""
+
+    def __init__(self, *networks: nn.Module) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([network(x) for network in self.networks], dim=1)
+
+
 def slim_hyperprior(kind: type[ScaleHyperprior], M: int) -> ScaleHyperprior:
-    """A hyperprior, of either kind, around `slim_side`, trained on whole numbers."""
-    side = slim_side(M, 2 * M if issubclass(kind, MeanScaleHyperprior) else M)
+    """A hyperprior, of either kind, around `slim_side`, trained on whole numbers.
+
+    Means have a network of their own. Where both shared one, learning the means disturbed the scales, by more than the
+    means saved.
+    """
+    side = slim_side(M, M)
     side.synthesis.append(LogScales(M))
+    if issubclass(kind, MeanScaleHyperprior):
+        side.synthesis = SideBySide(side.synthesis, slim_side(M, M).synthesis)
     return kind(side, noise=False)
 
 

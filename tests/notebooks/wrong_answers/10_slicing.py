@@ -1,0 +1,56 @@
+"""Notebook 10: plausible wrong answers, and what each must be told (read by test_exercises.py)."""
+
+LEFT = "def decodable(needs, lost): return "
+FIT = "from itertools import accumulate\ndef slices_within(sizes, budget): return "
+FLOOR = "from math import ceil\ndef least_bytes(h, w, s): return "
+ROUNDS = "import torch\ndef two_rounds(symbols, n): "
+
+WRONG = [
+    ("decodable", LEFT + "[k for k in range(len(needs)) if k not in lost]", "Who needs them?"),
+    (
+        "decodable",
+        LEFT + "[k for k in range(len(needs)) if k not in lost and not set(needs[k]) & set(lost)]",
+        "one step is not enough",
+    ),
+    ("decodable", LEFT + "list(range(min(lost, default=len(needs))))", "you stop at the first loss"),
+    ("decodable", LEFT + "list(range(len(needs)))", "what is lost cannot be decoded"),
+    (
+        "decodable",
+        "def decodable(needs, lost):\n    gone = set(lost)\n    for _ in needs:\n"
+        "        gone |= {k for k, wanted in enumerate(needs) if gone & set(wanted)}\n"
+        "    return [k for k in reversed(range(len(needs))) if k not in gone]",
+        "not in ascending order",
+    ),
+    ("decodable", LEFT + "len(needs)", "A list of slices is asked for, not 4."),
+    ("decodable", LEFT + "[]", "can still be decoded, you say []"),
+    ("slices_within", FIT + "sum(t <= budget for t in accumulate(sizes))", "z's string is no slice"),
+    ("slices_within", FIT + "sum(t < budget for t in accumulate(sizes)) - 1", "exactly as many bytes"),
+    ("slices_within", FIT + "max(0, sum(t <= budget for t in accumulate(sizes)) - 1)", "that is −1, not 0"),
+    (
+        "slices_within",
+        FIT + "sum(t <= budget for t in accumulate(sizes[1:])) if budget >= sizes[0] else -1",
+        "z's string comes first, and its bytes count",
+    ),
+    (
+        "slices_within",
+        "def slices_within(sizes, budget):\n    n = -1\n    for size in sizes:\n        if size <= budget:\n"
+        "            budget -= size\n            n += 1\n    return n",
+        "they build on it",
+    ),
+    ("slices_within", FIT + "[t for t in accumulate(sizes) if t <= budget]", "One number is asked for"),
+    ("least_bytes", FLOOR + "8 * ceil(ceil(h / 16) / s) * ceil(ceil(w / 16) / s)", "two strings a tile"),
+    ("least_bytes", FLOOR + "2 * ceil(ceil(h / 16) / s) * ceil(ceil(w / 16) / s)", "that is the number of strings"),
+    ("least_bytes", FLOOR + "128 * ceil(ceil(h / 16) / s) * ceil(ceil(w / 16) / s)", "these are bits"),
+    ("least_bytes", FLOOR + "16 * ceil(h / s) * ceil(w / s)", "positions of the latent, not pixels"),
+    ("least_bytes", FLOOR + "16 * (h // 16 // s) * (w // 16 // s)", "Round up."),
+    ("least_bytes", FLOOR + "16 * ceil(ceil(h / 16) * ceil(w / 16) / s**2)", "in each direction by itself"),
+    ("least_bytes", FLOOR + "1000", "256 bytes, not 1000"),
+    ("least_bytes", FLOOR + "'many'", "One number is asked for"),
+    ("two_rounds", ROUNDS + "c = torch.floor(symbols / n); return c, symbols - n * c", "that is floor division"),
+    ("two_rounds", ROUNDS + "c = torch.trunc(symbols / n); return c, symbols - n * c", "3 are enough"),
+    ("two_rounds", ROUNDS + "c = torch.round(symbols / n); return symbols - n * c, c", "coarse comes first"),
+    ("two_rounds", ROUNDS + "return torch.round(symbols / n), symbols / n", "not all of these are whole"),
+    ("two_rounds", ROUNDS + "return torch.round(symbols / n), symbols % n", "is not"),
+    ("two_rounds", ROUNDS + "return symbols / n", "Two tensors are asked for"),
+    ("two_rounds", ROUNDS + "c = torch.ceil(symbols / n); return c, symbols - n * c", "is enough"),
+]
