@@ -4,8 +4,9 @@
 # make env        only set up
 # make lint       ruff, format included
 # make bench      side-by-side measurements against peers
-# make train      train the checkpoint that ships: DATA=folder of photos, VALID=photos to measure on
+# make train      train notebook 07's codec: DATA=folder of photos, VALID=photos to measure on
 # make train-lessons  train the priors that notebooks 08 to 10 compare, the same way
+# make train-codec    train the full codec that ships, and write its model card, the same way
 
 PYTHON ?= python3
 BIN    := .venv/bin
@@ -14,7 +15,7 @@ EXTRAS := notebooks,peers,dev
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test notebooks env lint bench train train-lessons
+.PHONY: lab test notebooks env lint bench train train-lessons train-codec
 
 env: $(READY)
 
@@ -43,6 +44,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/coders.py
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/priors.py
+	$(BIN)/python benchmarks/codec.py
 
 train: $(READY)
 	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train DATA=folder VALID=other-folder))
@@ -51,3 +53,8 @@ train: $(READY)
 train-lessons: $(READY)
 	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train-lessons DATA=folder VALID=other-folder))
 	$(BIN)/python benchmarks/lessons.py --data "$(DATA)" --valid "$(VALID)" --checkpoints data/checkpoints
+
+train-codec: $(READY)
+	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train-codec DATA=folder VALID=other-folder))
+	$(BIN)/lic train --data "$(DATA)" --valid "$(VALID)" --preset standard --out data/checkpoints/codec.safetensors
+	$(BIN)/python benchmarks/codec_card.py --valid "$(VALID)"

@@ -26,9 +26,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from tutorial_lib import bitstream, training
+from tutorial_lib import training
 from tutorial_lib.first_codec import CHECKPOINT, FirstCodec
 from tutorial_lib.information import bits
+from tutorial_lib.workbench import first_codec_files
 from tutorial_lib.workbench.classical import decode, jpeg_encode
 from tutorial_lib.workbench.images import PHOTOS, RandomCrops, from_pil, photo, photos_in, to_float, to_pil, to_uint8
 from tutorial_lib.workbench.metrics import bd_rate, psnr
@@ -86,15 +87,12 @@ def train_one(lmbda: float, data: Path, trained_on: str, path: Path, line: int) 
 
 def file_and_picture(codec: FirstCodec, image: Tensor) -> tuple[bytes, Tensor, float]:
     """The whole .lic file, the picture that comes out of it again, and the bytes that the likelihoods promise."""
-    height, width = image.shape[1:]
-    strings = codec.compress(to_float(image))["strings"]
-    data = bitstream.pack(bitstream.Stream(width, height, codec.fingerprint(), tuple(s for (s,) in strings)))
-    stream = bitstream.unpack(data)
-    back = codec.decompress([[s] for s in stream.strings], (stream.height, stream.width))["x_hat"]
+    data = first_codec_files.encode(codec, image)
+    back = first_codec_files.decode(codec, data)
     with torch.no_grad():
         forward = codec(to_float(image))
-    assert torch.equal(back, forward["x_hat"]), "the decoded picture is not the model's own reconstruction"
-    return data, to_uint8(back), bits(forward["likelihoods"]["y"]).item() / 8
+    assert torch.equal(back, to_uint8(forward["x_hat"])), "the decoded picture is not the model's own reconstruction"
+    return data, back, bits(forward["likelihoods"]["y"]).item() / 8
 
 
 def jpeg_curve(image: Tensor) -> Curve:

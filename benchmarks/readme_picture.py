@@ -8,11 +8,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from tutorial_lib.bitstream import Stream, pack
 from tutorial_lib.first_codec import FirstCodec
+from tutorial_lib.workbench import first_codec_files
 from tutorial_lib.workbench.classical import decode, jpeg_at_most
 from tutorial_lib.workbench.figures import draw_image
-from tutorial_lib.workbench.images import photo, to_float, to_uint8
+from tutorial_lib.workbench.images import photo
 from tutorial_lib.workbench.metrics import psnr
 
 
@@ -23,10 +23,8 @@ def main() -> None:
 
     image = photo("chelsea")
     codec = FirstCodec.load()
-    coded = codec.compress(to_float(image))
-    height, width = coded["shape"]
-    file = pack(Stream(width, height, codec.fingerprint(), tuple(string for (string,) in coded["strings"])))
-    ours = to_uint8(codec.decompress(**coded)["x_hat"])
+    file = first_codec_files.encode(codec, image)
+    ours = first_codec_files.decode(codec, file)
     jpeg_file = jpeg_at_most(image, len(file))
     jpeg = decode(jpeg_file)
 

@@ -1,6 +1,11 @@
-"""What all tests share: one hypothesis profile, and coding tables made at random."""
+"""What all tests share: one hypothesis profile, coding tables and a small codec made at random, and two checks."""
 
 from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import hypothesis
 import numpy as np
@@ -51,3 +56,60 @@ def random_symbols():
         return symbols
 
     return make
+
+
+@pytest.fixture(scope="session")
+def gradients_reach_all():
+    """gradients_reach_all(module): raise unless each parameter has got a finite gradient that is not all 0."""
+
+    def check(module: torch.nn.Module) -> None:
+        for name, parameter in module.named_parameters():
+            assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+            assert parameter.grad.abs().max() > 0, name
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def other_ways_to_compute():
+    """Pairs of a name and a context manager: settings under which PyTorch may order its sums differently."""
+
+    @contextmanager
+    def threads(number: int) -> Iterator[None]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    return {"two threads": lambda: threads(2), "without mkldnn": lambda: torch.backends.mkldnn.flags(enabled=False)}
+
+
+@pytest.fixture(scope="session")
+def lively_codec():
+    """lively_codec(seed=0): a small full codec with tables, and weights like those of one that has learned something.
+
+    Tables and means differ from place to place, from channel to channel, and from quality to quality.
+    """
+    from tutorial_lib.codec import Codec, Settings
+
+    @functools.cache
+    def make(seed: int) -> Codec:
+        torch.manual_seed(seed)
+        codec = Codec(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8)).eval()
+        prior = codec.prior
+        with torch.no_grad():
+            for refinement in (codec.analysis.refine, codec.synthesis.refine, codec.synthesis.smooth.refine):
+                refinement.network[-1].weight.normal_(0, 0.01)
+            for table in (codec.analysis.log_gain, codec.synthesis.log_step):
+                table.values.normal_(0, 0.05)
+            prior.y_level.values.uniform_(0.5, 3)
+            prior.z_level.values.uniform_(1.5, 4)
+            prior.analysis[-1].weight.mul_(12)
+            for predictor in (*(turn.network for turn in prior.turns), *prior.predictors):
+                predictor[-1].weight.mul_(3)
+        codec.build_coder()
+        return codec
+
+    return lambda seed=0: copy.deepcopy(make(seed))

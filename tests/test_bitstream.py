@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import struct
 import zlib
+from binascii import crc_hqx
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutorial_lib.bitstream import MAX_PIXELS, Stream, check_size, pack, unpack
+from tutorial_lib.bitstream import MAX_PIXELS, Stream, check_size, pack, read_header, unpack
 from tutorial_lib.rans import BitstreamError
 
 STREAM = Stream(768, 512, "0123456789abcdef", (b"twelve bytes",))
+SLICED = Stream(768, 512, "0123456789abcdef", (b"side", b"one", b"", b"three", b"4", b"fifth"), "codec", 50)
+PREVIEW = "; a preview can be had with --slices "
 
 
 @st.composite
@@ -21,40 +24,106 @@ def streams(draw: st.DrawFn) -> Stream:
     width = draw(st.integers(1, 65535))
     height = draw(st.integers(1, min(65535, MAX_PIXELS // width)))
     fingerprint = draw(st.binary(min_size=8, max_size=8)).hex()
-    return Stream(width, height, fingerprint, tuple(draw(st.lists(st.binary(max_size=60), min_size=1, max_size=255))))
+    strings = tuple(draw(st.lists(st.binary(max_size=200), min_size=1, max_size=12)))
+    codec, quality = draw(st.one_of(st.just(("first_codec", 0)), st.tuples(st.just("codec"), st.integers(1, 100))))
+    return Stream(width, height, fingerprint, strings, codec, quality)
 
 
-def sealed(body: bytes) -> bytes:
-    """With the checksum that belongs to it, as a forger would."""
-    return body + struct.pack("<I", zlib.crc32(body))
+def sealed(header: bytes, strings: bytes = b"") -> bytes:
+    """With the checksum that belongs to the header, as a forger would."""
+    return header + struct.pack("<I", zlib.crc32(header)) + strings
 
 
-def why(data: bytes) -> str:
+def header_of(stream: Stream) -> bytearray:
+    """Without its checksum."""
+    data = pack(stream)
+    return bytearray(data[: read_header(data).size - 4])
+
+
+def why(data: bytes, strings: int | None = None) -> str:
     """The one sentence with which `unpack` refuses."""
     with pytest.raises(BitstreamError) as caught:
-        unpack(data)
+        unpack(data, strings)
     sentence = str(caught.value)
     assert sentence.endswith(".") and "\n" not in sentence and ". " not in sentence
     return sentence
 
 
 def test_the_layout_is_the_one_in_the_docstring() -> None:
-    # Written out by hand, so that files of today are read by the program of tomorrow.
-    body = bytes.fromhex("894c4943 01 01 0003 0002 0123456789abcdef 01 0c000000") + b"twelve bytes"
-    assert pack(STREAM) == body + zlib.crc32(body).to_bytes(4, "little")
-    two = replace(STREAM, width=1, height=65535, strings=(b"", b"ab"))
-    body = bytes.fromhex("894c4943 01 01 0100 ffff 0123456789abcdef 02 00000000 02000000") + b"ab"
-    assert pack(two) == body + zlib.crc32(body).to_bytes(4, "little")
+    # Written out by hand, so that files of today are read by the program of tomorrow. 42D5 is the string's CRC-16.
+    header = bytes.fromhex("894c4943 02 01 00 0003 0002 0123456789abcdef 01 0c") + (0x42D5).to_bytes(2, "little")
+    assert pack(STREAM) == header + zlib.crc32(header).to_bytes(4, "little") + b"twelve bytes"
+    long = bytes(300)  # 300 = 2 * 128 + 44, and 0xac = 44 + 128
+    two = Stream(1, 65535, "0123456789abcdef", (b"", long, b"ab"), "codec", 100)
+    header = bytes.fromhex("894c4943 02 02 64 0100 ffff 0123456789abcdef 03 00 0000 ac02 0000 02")
+    header += crc_hqx(b"ab", 0).to_bytes(2, "little")
+    assert pack(two) == header + zlib.crc32(header).to_bytes(4, "little") + long + b"ab"
 
 
-def test_one_string_costs_27_bytes_more() -> None:
-    assert len(pack(STREAM)) - len(STREAM.strings[0]) == 27
+def test_the_checksum_of_a_string_is_crc_16_of_xmodem() -> None:
+    data = pack(replace(STREAM, strings=(b"123456789",)))  # the catalogue's check value: 31C3
+    assert data[21:23] == bytes.fromhex("c331")
+
+
+@pytest.mark.parametrize(
+    ("length", "bytes_more"), [(0, 27), (1, 27), (127, 27), (128, 28), (2**14 - 1, 28), (2**14, 29)]
+)
+def test_what_one_string_costs_besides(length: int, bytes_more: int) -> None:
+    assert len(pack(replace(STREAM, strings=(bytes(length),)))) == length + bytes_more
+
+
+def test_what_six_strings_cost_besides() -> None:
+    for longest, at_most in [(2**7 - 1, 42), (2**14 - 1, 48), (2**21 - 1, 54)]:
+        strings = tuple(bytes(longest) for _ in range(6))
+        assert len(pack(replace(SLICED, strings=strings))) - 6 * longest == at_most <= 56
 
 
 @given(streams())
 def test_round_trip(stream: Stream) -> None:
+    data = pack(stream)
+    assert unpack(data) == stream
+    assert unpack(memoryview(data)) == stream
+    assert unpack(data, len(stream.strings)) == unpack(data, 1000) == stream
+
+
+def test_as_many_strings_as_there_can_be() -> None:
+    stream = replace(STREAM, strings=tuple(bytes([k]) * k for k in range(255)))
     assert unpack(pack(stream)) == stream
-    assert unpack(memoryview(pack(stream))) == stream
+    assert unpack(pack(stream), 7).strings == stream.strings[:7]
+
+
+@given(streams(), st.data())
+def test_the_first_strings_are_read_from_a_file_cut_behind_them(stream: Stream, draw: st.DataObject) -> None:
+    data = pack(stream)
+    n = draw.draw(st.integers(1, len(stream.strings)))
+    end = read_header(data).sections[n - 1].end
+    part = unpack(data[:end], n)
+    assert part == replace(stream, strings=stream.strings[:n], left_out=len(stream.strings) - n)
+    assert part == unpack(data, n) == unpack(data[: draw.draw(st.integers(end, len(data)))], n)
+    if stream.strings[n - 1]:
+        assert "was cut short" in why(data[: end - 1], n)
+
+
+def test_the_rest_is_not_looked_at() -> None:
+    data = bytearray(pack(SLICED))
+    data[-1] ^= 1
+    assert unpack(bytes(data), 5).strings == SLICED.strings[:5]
+    assert "the checksum of slice 5 is wrong" in why(bytes(data), 6)
+    assert unpack(pack(SLICED) + b"more", 5).strings == SLICED.strings[:5]
+    assert "was added to" in why(pack(SLICED) + b"more", 6)
+
+
+def test_a_part_of_a_stream_makes_no_file() -> None:
+    part = unpack(pack(SLICED), 2)
+    with pytest.raises(ValueError, match=r"^4 string\(s\) of this stream were left out"):
+        pack(part)
+    assert pack(replace(part, left_out=0)) != pack(SLICED)  # who wants it can say so
+
+
+@pytest.mark.parametrize("strings", [0, -1])
+def test_no_strings_cannot_be_asked_for(strings: int) -> None:
+    with pytest.raises(ValueError, match="at least 1 string is read"):
+        unpack(pack(SLICED), strings)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +138,21 @@ def test_empty() -> None:
     assert "is empty" in why(b"")
 
 
-def test_cut_short_anywhere() -> None:
-    for data in (pack(STREAM), pack(replace(STREAM, strings=(b"abc", b"", b"defg")))):
-        for length in range(1, len(data)):
-            assert "was cut short" in why(data[:length])
+@pytest.mark.parametrize("stream", [STREAM, SLICED, replace(STREAM, strings=(b"abc", b"", b"defg"))])
+def test_cut_short_anywhere(stream: Stream) -> None:
+    data = pack(stream)
+    header = read_header(data)
+    for length in range(1, len(data)):
+        sentence = why(data[:length])
+        assert "was cut short" in sentence
+        if length < header.size:
+            assert f"its {length} bytes do not even hold a header." in sentence
+            continue
+        whole = sum(section.end <= length for section in header.sections)
+        assert f"{length:,} bytes are left of {len(data)}, and {whole} whole string(s) of" in sentence
+        assert sentence.endswith(f"{PREVIEW}{whole - 1}.") == (stream.codec == "codec" and whole > 0)
+        if whole:  # what the sentence promises holds
+            assert unpack(data[:length], whole).strings == stream.strings[:whole]
 
 
 @given(streams(), st.binary(min_size=1, max_size=100))
@@ -84,39 +164,111 @@ def test_a_file_twice_in_a_row() -> None:
     assert "was added to" in why(pack(STREAM) * 2)
 
 
-def test_every_flipped_bit_is_found() -> None:
-    data = pack(STREAM)
+@pytest.mark.parametrize("stream", [STREAM, SLICED])
+def test_every_flipped_bit_is_found(stream: Stream) -> None:
+    data = pack(stream)
+    header = read_header(data)
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         sentence = why(bytes(flipped))
         # What the sentence may say depends on where the bit is; it never blames the checksum for the magic.
         assert ("no .lic file" in sentence) == (bit < 32)
-        if 19 * 8 > bit >= 32 + 8 and bit // 8 != 18:
-            assert sentence == "the file is damaged: its checksum is wrong."
+        in_section = next((s for s in header.sections if s.begin <= bit // 8 < s.end), None)
+        if in_section:
+            assert f"the file is damaged: the checksum of {in_section.name} is wrong" in sentence
+        elif 5 <= bit // 8 < 19:
+            assert sentence == "the file is damaged: its header's checksum is wrong."
+
+
+def test_every_changed_byte_is_found() -> None:
+    """And the strings in front of it can be read all the same, unless it is the header's."""
+    data = pack(SLICED)
+    header = read_header(data)
+    for at in range(len(data)):
+        for change in (0x01, 0x80, 0x6C, 0xFF):
+            changed = data[:at] + bytes([data[at] ^ change]) + data[at + 1 :]
+            why(changed)
+            for n in range(1, 6):
+                if header.sections[n - 1].end <= at:
+                    assert unpack(changed, n).strings == SLICED.strings[:n]
+                else:
+                    why(changed, n)
+
+
+def test_what_is_wrong_with_a_section() -> None:
+    data = pack(SLICED)
+    header = read_header(data)
+    assert [section.name for section in header.sections] == ["z", *(f"slice {k}" for k in range(1, 6))]
+    assert [section.name for section in read_header(pack(STREAM)).sections] == ["string 1"]
+    assert [section.fault(data) for section in header.sections] == [None] * 6
+    for section, string in zip(header.sections, SLICED.strings, strict=True):
+        assert data[section.begin : section.end] == string
+        if string:
+            changed = data[: section.begin] + bytes([string[0] ^ 255]) + data[section.begin + 1 :]
+            assert section.fault(changed) == "damaged"
+            assert section.fault(data[: section.begin]) == "missing"
+        if len(string) > 1:
+            assert section.fault(data[: section.end - 1]) == "cut short"
+    assert read_header(data[: header.size]) == header
+
+
+def test_damage_in_front_of_a_cut_is_named_first() -> None:
+    data = bytearray(pack(SLICED))
+    section = read_header(bytes(data)).sections[1]
+    data[section.begin] ^= 1
+    assert why(bytes(data[:-5])) == f"the file is damaged: the checksum of slice 1 is wrong{PREVIEW}0."
 
 
 def test_a_newer_version_is_told_from_a_damaged_one() -> None:
-    body = bytearray(pack(STREAM)[:-4])
-    body[4] = 2
-    assert "has version 2; this program reads 1" in why(sealed(bytes(body)))
-    assert "has version 2" in why(sealed(bytes(body[:20])))  # another version may have another layout
-    assert "checksum is wrong" in why(bytes(body) + bytes(4))
+    header = header_of(STREAM)
+    header[4] = 3
+    assert "has version 3; this program reads 2" in why(sealed(header, b"twelve bytes"))
+    for length in (5, 6, 20, 4092):  # another version may have another layout
+        other = (bytes(header) + bytes(4092))[:length]
+        assert "has version 3; this program reads 2" in why(sealed(other, b"and then whatever follows"))
+        assert "header's checksum is wrong" in why(other + b"1234" + b"and then whatever follows")
+        assert "header's checksum is wrong" in why(sealed(other)[:-1])
+    assert "header's checksum is wrong" in why(sealed(bytes(header) + bytes(4093 - len(header))))  # too far away
+    whole = pack(STREAM)
+    assert "header's checksum is wrong" in why(whole[:4] + b"\x03" + whole[5:])
+
+
+def test_an_older_version() -> None:
+    body = bytes.fromhex("894c4943 01 01 0003 0002 0123456789abcdef 01 0c000000") + b"twelve bytes"
+    assert "is damaged, or of version 1, which was never released" in why(sealed(body))
 
 
 def test_an_unknown_codec() -> None:
-    body = bytearray(pack(STREAM)[:-4])
-    body[5] = 200
-    assert "codec number 200" in why(sealed(bytes(body)))
+    header = header_of(STREAM)
+    header[5] = 200
+    assert "codec number 200" in why(sealed(header))
+
+
+@pytest.mark.parametrize(
+    ("stream", "quality", "sentence"),
+    [(SLICED, 0, "1 to 100, not 0"), (SLICED, 101, "1 to 100, not 101"), (STREAM, 1, "first_codec is 0, not 1")],
+)
+def test_absurd_qualities(stream: Stream, quality: int, sentence: str) -> None:
+    header = header_of(stream)
+    header[6] = quality
+    assert sentence in why(sealed(header))
+    with pytest.raises(ValueError, match=sentence):
+        replace(stream, quality=quality)
+
+
+@pytest.mark.parametrize("quality", [1, 2, 99, 100])
+def test_qualities_at_the_edge(quality: int) -> None:
+    assert unpack(pack(replace(SLICED, quality=quality))).quality == quality
 
 
 @pytest.mark.parametrize(
     ("width", "height"), [(0, 512), (768, 0), (0, 0), (65535, 65535), (65535, 2049), (2**14, 2**13 + 1)]
 )
 def test_absurd_sizes(width: int, height: int) -> None:
-    body = bytearray(pack(STREAM)[:-4])
-    body[6:10] = struct.pack("<HH", width, height)
-    assert f"{width:,} x {height:,} pixels does not fit" in why(sealed(bytes(body)))
+    header = header_of(STREAM)
+    header[7:11] = struct.pack("<HH", width, height)
+    assert f"{width:,} x {height:,} pixels does not fit" in why(sealed(header))
     with pytest.raises(ValueError, match="does not fit"):
         replace(STREAM, width=width, height=height)
 
@@ -130,17 +282,31 @@ def test_sizes_at_the_edge() -> None:
             check_size(width, height)
 
 
-def test_absurd_lengths() -> None:
-    body = bytearray(pack(STREAM)[:-4])
-    body[19:23] = b"\xff\xff\xff\xff"
-    assert "cut short" in why(sealed(bytes(body)))
-    body = bytearray(pack(STREAM)[:-4])
-    body[18] = 255  # so many lengths do not fit into the file
-    assert "cut short" in why(sealed(bytes(body)))
+def with_length(varint: str) -> bytes:
+    """A file of one string, b"twelve bytes", that gives its length in these bytes."""
+    return sealed(bytes(header_of(STREAM)[:20]) + bytes.fromhex(varint) + header_of(STREAM)[-2:], STREAM.strings[0])
+
+
+@pytest.mark.parametrize("varint", ["8c00", "8c8000", "8c80808000", "8c8080808000", "ffffffffff01", "808080808080"])
+def test_lengths_in_no_valid_form(varint: str) -> None:
+    assert "a length in no valid form" in why(with_length(varint))
+
+
+@pytest.mark.parametrize(("varint", "length"), [("8c01", 140), ("8c8001", 16_396), ("ffffffff7f", 2**35 - 1)])
+def test_absurd_lengths(varint: str, length: int) -> None:
+    data = with_length(varint)
+    assert f"{len(data)} bytes are left of {length + read_header(data).size:,}" in why(data)
+    assert unpack(with_length("0c")) == STREAM
+
+
+def test_more_strings_than_there_can_be() -> None:
+    header = header_of(STREAM)
+    header[19] = 255
+    assert "do not even hold a header" in why(sealed(header))
 
 
 def test_no_strings() -> None:
-    assert "1 to 255 strings, not 0" in why(sealed(pack(STREAM)[:18] + b"\0"))
+    assert "1 to 255 strings, not 0" in why(sealed(pack(STREAM)[:19] + b"\0"))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +318,8 @@ def test_no_strings() -> None:
         ({"fingerprint": ""}, "16 hexadecimal digits"),
         ({"strings": ()}, "1 to 255 strings"),
         ({"strings": (b"",) * 256}, "1 to 255 strings"),
-        ({"codec": "jpeg"}, "no codec is called 'jpeg'"),
+        ({"codec": "jpeg"}, "no codec is called 'jpeg'; choose from first_codec, codec"),
+        ({"codec": "codec"}, "the quality of codec is 1 to 100, not 0"),
     ],
 )
 def test_what_cannot_be_written(change: dict, sentence: str) -> None:

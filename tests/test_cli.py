@@ -14,62 +14,72 @@ import sys
 import tracemalloc
 import types
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.numpy import save_file
 from safetensors.torch import save as safetensors_bytes
 
 from tutorial_lib import __version__, cli
-from tutorial_lib.bitstream import MAX_PIXELS, Stream, pack, unpack
+from tutorial_lib.bitstream import MAX_PIXELS, Stream, pack, read_header, unpack
+from tutorial_lib.codec import Codec, Settings
 from tutorial_lib.entropy_coder import EntropyCoder
 from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.information import bits
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.workbench.checkpoints import shipped, tables_fingerprint
+from tutorial_lib.workbench.checkpoints import facts_of, shipped, tables_fingerprint
 from tutorial_lib.workbench.images import from_pil, photo, to_float, to_pil, to_uint8
 
 FINGERPRINT = "00112233445566ff"
 OTHER = "ffeeddccbbaa9988"
 
 
+def checkpoint(path: Path, fingerprint: str) -> Path:
+    """A file that says it is a checkpoint of the full codec."""
+    save_file({}, path, metadata={"settings": "{}", "fingerprint": fingerprint})
+    return path
+
+
 class StandIn:
-    """Has the methods of FirstCodec, and keeps every pixel. Its checkpoints are files with a fingerprint."""
+    """Has the methods of Codec, and keeps every pixel: z is the picture's darkest colour, slice 1 is all of it."""
 
     def __init__(self, fingerprint: str) -> None:
         self._fingerprint = fingerprint
 
     @classmethod
     def load(cls, path=None):
-        if path is None:
-            return cls(FINGERPRINT)
-        if not path.is_file():
-            raise ValueError(f"There is no checkpoint at {path}.")
-        return cls(path.read_text())
+        return cls(FINGERPRINT if path is None else facts_of(path)["fingerprint"])
 
     def fingerprint(self) -> str:
         return self._fingerprint
 
-    def compress(self, x):
-        assert x.dtype == torch.float32 and 0 <= x.min() <= x.max() <= 1 and x.shape[:2] == (1, 3)
-        return {"strings": [[zlib.compress(to_uint8(x).numpy().tobytes())]], "shape": tuple(x.shape[2:])}
+    def encode(self, image, quality):
+        assert image.dtype == torch.uint8 and len(image) == 3
+        pieces = bytes(image.amin((1, 2)).tolist()), zlib.compress(image.numpy().tobytes())
+        return pack(Stream(image.shape[2], image.shape[1], self._fingerprint, pieces, "codec", quality))
 
-    def decompress(self, strings, shape):
-        [[string]] = strings
+    def decode(self, data, slices=None):
+        stream = unpack(data, None if slices is None else slices + 1)
+        shape = (3, stream.height, stream.width)
+        if len(stream.strings) == 1:
+            return torch.tensor(list(stream.strings[0]), dtype=torch.uint8)[:, None, None].expand(shape)
         try:
-            pixels = np.frombuffer(zlib.decompress(string), np.uint8).reshape(3, *shape)
-        except (zlib.error, ValueError):
+            return torch.tensor(list(zlib.decompress(stream.strings[1])), dtype=torch.uint8).reshape(shape)
+        except (zlib.error, RuntimeError):
             raise BitstreamError("the stream does not end with its symbols: it is damaged.") from None
-        return {"x_hat": to_float(torch.from_numpy(pixels.copy()))}
 
 
 @pytest.fixture
-def stand_in(monkeypatch) -> type[StandIn]:
-    module = types.ModuleType("tutorial_lib.first_codec")
-    module.FirstCodec = StandIn
-    monkeypatch.setitem(sys.modules, "tutorial_lib.first_codec", module)
+def stand_in(monkeypatch, tmp_path_factory) -> type[StandIn]:
+    module = types.ModuleType("tutorial_lib.codec")
+    module.Codec = StandIn
+    monkeypatch.setitem(sys.modules, "tutorial_lib.codec", module)
+    ships = checkpoint(tmp_path_factory.mktemp("ships") / "codec.safetensors", FINGERPRINT)
+    monkeypatch.setattr(cli, "shipped", ships.with_name)
     return StandIn
 
 
@@ -109,9 +119,9 @@ def one_sentence(capsys, *arguments: str | Path) -> str:
     return err.removeprefix("error: ").rstrip("\n")
 
 
-def there_and_back(capsys, name: str) -> tuple[np.ndarray, list[str]]:
+def there_and_back(capsys, name: str, *arguments: str | Path) -> tuple[np.ndarray, list[str]]:
     """The decoded pixels (H, W, 3), and the notes of the encoder."""
-    status, _, err = lic(capsys, "encode", name, "there.lic")
+    status, _, err = lic(capsys, "encode", name, "there.lic", *arguments)
     assert status == 0
     assert lic(capsys, "decode", "there.lic", "back.png")[::2] == (0, "")
     with Image.open("back.png") as back:
@@ -271,26 +281,64 @@ class TestWhatIsSaid:
         assert unpack(Path("photo.lic").read_bytes()).fingerprint == FINGERPRINT
         assert lic(capsys, "decode", "photo.lic", "back.png") == (0, "back.png: 70 x 51\n", "")
 
-    def test_info(self, capsys, here: Path, monkeypatch) -> None:
-        data = pack(Stream(70, 51, FINGERPRINT, (bytes(2000), b"")))
+    def test_encode_at_a_quality(self, capsys, here: Path) -> None:
+        Image.fromarray(noise(5, 7, 3)).save("photo.png")
+        assert lic(capsys, "encode", "photo.png", "photo.lic")[0] == 0
+        assert unpack(Path("photo.lic").read_bytes()).quality == 50
+        for quality in (1, 99, 100):
+            assert lic(capsys, "encode", "photo.png", "photo.lic", "--quality", quality)[0] == 0
+            assert unpack(Path("photo.lic").read_bytes()).quality == quality
+
+    @pytest.mark.parametrize(
+        ("codec", "rows"),
+        [
+            (
+                ("codec", 73),
+                ["codec        codec", "quality      73", "z            2,000 bytes", "slice 1      0 bytes"],
+            ),
+            (("first_codec", 0), ["codec        first_codec", "string 1     2,000 bytes", "string 2     0 bytes"]),
+        ],
+    )
+    def test_info(self, capsys, here: Path, monkeypatch, codec: tuple[str, int], rows: list[str]) -> None:
+        data = pack(Stream(70, 51, FINGERPRINT, (bytes(2000), b""), *codec))
         Path("photo.lic").write_bytes(data)
         for ours, sentence in [
-            (FINGERPRINT, "those of the checkpoint that ships, which can decode it"),
+            (FINGERPRINT, "that of the checkpoint that ships, which can decode it"),
             (OTHER, f"decode it with its own --checkpoint (the one that ships has {OTHER})"),
             (None, "the checkpoint that ships is not to be found here"),
         ]:
-            monkeypatch.setattr(cli, "_shipped_fingerprint", lambda ours=ours: ours)
+            monkeypatch.setattr(cli, "_shipped_fingerprint", lambda kind, ours=ours: ours if kind == codec[0] else "")
             status, out, err = lic(capsys, "info", "photo.lic")
             assert (status, err) == (0, "")
             assert out.splitlines() == [
                 "photo.lic",
-                "  layout   version 1, checksum correct",
-                "  codec    first_codec",
-                "  picture  70 x 51 pixels",
-                f"  file     {len(data):,} bytes, {8 * len(data) / 3570:.3f} bits per pixel",
-                "  strings  2,000 bytes, 0 bytes",
-                f"  tables   {FINGERPRINT}: {sentence}",
+                "  layout       version 2",
+                *(f"  {row}" for row in rows[:-2]),
+                "  picture      70 x 51 pixels",
+                f"  file         {len(data):,} bytes, {8 * len(data) / 3570:.3f} bits per pixel",
+                "  header       31 bytes",
+                *(f"  {row}" for row in rows[-2:]),
+                f"  fingerprint  {FINGERPRINT}: {sentence}",
             ]
+
+    def test_info_says_which_section_is_damaged(self, capsys, here: Path) -> None:
+        strings = tuple(bytes([k]) * 100 for k in range(6))
+        data = pack(Stream(70, 51, FINGERPRINT, strings, "codec", 50))
+        damaged = bytearray(data)
+        damaged[read_header(data).sections[2].begin] ^= 1
+        for name, changed, rows, sentence in [
+            ("damaged", damaged, {"slice 2": "damaged"}, "the checksum of slice 2 is wrong; a preview"),
+            ("cut", data[:-150], {"slice 4": "cut short", "slice 5": "missing"}, "of 642, and 4 whole string(s) of 6"),
+            ("both", damaged[:-90], {"slice 2": "damaged", "slice 5": "cut short"}, "checksum of slice 2 is wrong"),
+            ("longer", data + b"more", {}, "the file was added to: it has 646 bytes, not 642."),
+        ]:
+            Path(name).write_bytes(changed)
+            status, out, err = lic(capsys, "info", name)
+            assert status == 2 and err.startswith(f"error: {name!r}: ") and sentence in err and err.count("\n") == 1
+            for section in ("z", *(f"slice {k}" for k in range(1, 6))):
+                row = f"  {section:<11}  100 bytes" + (f": {rows[section]}" if section in rows else "")
+                assert row in out.splitlines()
+            assert ("instead of 642" in out) == (len(changed) != len(data)) and FINGERPRINT in out
 
     def test_endings_in_capitals(self, capsys, here: Path) -> None:
         Image.fromarray(noise(50, 70, 3)).save("PHOTO.PNG")
@@ -325,14 +373,25 @@ class TestWhatIsSaid:
         for arguments, words in [
             (["--version"], [f"lic {__version__}"]),
             (["--help"], ["encode", "decode", "info", "laid on white", "8-bit", "EXIF"]),
-            (["encode", "--help"], ["OUT.lic", "--checkpoint", "laid on white", "8-bit"]),
+            (["encode", "--help"], ["OUT.lic", "--checkpoint", "--quality", "default: 50", "laid on white", "8-bit"]),
+            (["decode", "--help"], ["OUT.png", "--checkpoint", "--slices"]),
         ]:
             with pytest.raises(SystemExit) as left:
                 cli.main(arguments)
             out = capsys.readouterr().out
             assert left.value.code == 0 and all(word in out for word in words)
 
-    @pytest.mark.parametrize("arguments", [[], ["paint"], ["encode"], ["encode", "a.png"], ["info", "a", "b"]])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [],
+            ["paint"],
+            ["encode"],
+            ["encode", "a.png"],
+            ["encode", "a", "b.lic", "--quality", "x"],
+            ["info", "a", "b"],
+        ],
+    )
     def test_usage_errors(self, capsys, arguments: list[str]) -> None:
         with pytest.raises(SystemExit) as left:
             cli.main(arguments)
@@ -352,9 +411,13 @@ def table(here: Path, stand_in, capsys) -> Path:
     Path("cut.lic").write_bytes(data[:-50])
     Path("flipped.lic").write_bytes(data[:100] + bytes([data[100] ^ 4]) + data[101:])
     Path("longer.lic").write_bytes(data + b"\0")
-    Path("foreign.lic").write_bytes(pack(Stream(60, 40, OTHER, unpack(data).strings)))
-    Path("noise.lic").write_bytes(pack(Stream(60, 40, FINGERPRINT, (bytes(100),))))
-    Path("other.checkpoint").write_text(OTHER)
+    Path("headless.lic").write_bytes(data[:12] + bytes([data[12] ^ 4]) + data[13:])
+    Path("stub.lic").write_bytes(data[:30])
+    Path("foreign.lic").write_bytes(pack(Stream(60, 40, OTHER, unpack(data).strings, "codec", 50)))
+    Path("noise.lic").write_bytes(pack(Stream(60, 40, FINGERPRINT, (bytes(100),) * 2, "codec", 50)))
+    Path("first.lic").write_bytes(pack(Stream(60, 40, FINGERPRINT, (bytes(100),))))
+    checkpoint(Path("other.checkpoint"), OTHER)
+    save_file({}, "first.checkpoint")
     photo = Path("photo.png").read_bytes()
     Path("cut.png").write_bytes(photo[: len(photo) // 2])
     Path("flipped.png").write_bytes(photo[:1000] + bytes([photo[1000] ^ 4]) + photo[1001:])
@@ -412,15 +475,68 @@ class TestBadInput:
             ("photo.png", "'photo.png': this is no .lic file"),
             ("empty", "'empty': the file is empty."),
             ("cut.lic", "'cut.lic': the file was cut short"),
-            ("flipped.lic", "'flipped.lic': the file is damaged: its checksum is wrong."),
+            ("flipped.lic", "'flipped.lic': the file is damaged: the checksum of slice 1 is wrong; a preview"),
             ("longer.lic", "'longer.lic': the file was added to"),
+            ("headless.lic", "'headless.lic': the file is damaged: its header's checksum is wrong."),
+            ("stub.lic", "'stub.lic': the file was cut short or damaged: its 30 bytes do not even hold a header."),
             (os.devnull, "is a device or a pipe"),
         ],
     )
     def test_decode_and_info(self, capsys, table: Path, source: str, sentence: str) -> None:
         assert sentence in refused(capsys, table, "decode", source, "out.png")
         assert sentence in refused(capsys, table, "decode", source, "cut.png")
-        assert sentence in refused(capsys, table, "info", source)
+        try:
+            facts = read_header(Path(source).read_bytes()) if os.path.isfile(source) else None
+        except BitstreamError:
+            facts = None
+        if facts is None:
+            assert sentence in refused(capsys, table, "info", source)
+        else:
+            status, out, err = lic(capsys, "info", source)
+            assert status == 2 and "60 x 40" in out and sentence in err and err.count("\n") == 1
+
+    @pytest.mark.parametrize("quality", ["0", "101", "-1", "1000000"])
+    def test_qualities_that_there_are_not(self, capsys, table: Path, quality: str) -> None:
+        sentence = refused(capsys, table, "encode", "photo.png", "new.lic", "--quality", quality)
+        assert sentence == f"--quality is a whole number from 1 to 100, not {quality}."
+
+    def test_a_first_codec_has_one_quality_and_no_slices(self, capsys, table: Path) -> None:
+        job = ["encode", "photo.png", "new.lic", "--checkpoint", "first.checkpoint", "--quality", "50"]
+        assert "which has one quality; leave --quality out." in refused(capsys, table, *job)
+        sentence = refused(capsys, table, "decode", "first.lic", "new.png", "--slices", "0")
+        assert "has no slices; leave --slices out." in sentence
+
+    @pytest.mark.parametrize("slices", ["-1", "2", "1000"])
+    def test_slices_that_there_are_not(self, capsys, table: Path, slices: str) -> None:
+        sentence = refused(capsys, table, "decode", "photo.lic", "new.png", "--slices", slices)
+        assert sentence == f"--slices is a whole number from 0 to 1 for 'photo.lic', not {slices}."
+
+    def test_a_checkpoint_of_the_other_codec(self, capsys, table: Path) -> None:
+        for source, other in [("photo.lic", "first.checkpoint"), ("first.lic", "other.checkpoint")]:
+            sentence = refused(capsys, table, "decode", source, "new.png", "--checkpoint", other)
+            assert f"{source!r} was made by " in sentence and f"while {other!r} is a checkpoint of " in sentence
+
+    def test_no_checkpoint_ships(self, capsys, table: Path, monkeypatch) -> None:
+        monkeypatch.setattr(cli, "shipped", lambda name: table / "nowhere" / name)
+        for job in (["encode", "photo.png", "new.lic"], ["decode", "photo.lic", "new.png"]):
+            sentence = refused(capsys, table, *job)
+            assert "the checkpoint of codec that ships is missing" in sentence and "codec.safetensors" in sentence
+            assert sentence.endswith("name one by --checkpoint.")
+        assert "first_codec.safetensors" in refused(capsys, table, "decode", "first.lic", "new.png")
+        assert lic(capsys, "info", "photo.lic")[0] == 0
+
+    def test_a_preview_of_a_file_that_was_cut_short(self, capsys, table: Path) -> None:
+        darkest = tuple(np.asarray(Image.open("photo.png")).min((0, 1)))
+        for source in ("cut.lic", "flipped.lic", "photo.lic"):
+            status, out, err = lic(capsys, "decode", source, "new.png", "--slices", 0)
+            assert (status, out, err) == (0, "new.png: 60 x 40, 0 of 1 slices\n", "")
+            with Image.open("new.png") as preview:
+                assert preview.size == (60, 40) and preview.getcolors() == [(2400, darkest)]
+        Path("new.png").unlink()
+        for arguments in ([], ["--slices", "1"]):
+            sentence = refused(capsys, table, "decode", "cut.lic", "new.png", *arguments)
+            assert "1 whole string(s) of 2; a preview can be had with --slices 0." in sentence
+        assert "was cut short" in refused(capsys, table, "decode", "stub.lic", "new.png", "--slices", "0")
 
     def test_a_film_is_not_read_to_its_end(self, capsys, table: Path) -> None:
         Path("film").write_bytes(b"film")
@@ -452,9 +568,9 @@ class TestBadInput:
             raise error
 
         sentence = "the picture needs more memory than there is; a smaller one may do."
-        monkeypatch.setattr(StandIn, "compress", fail)
+        monkeypatch.setattr(StandIn, "encode", fail)
         assert refused(capsys, table, "encode", "photo.png", "out.lic") == sentence
-        monkeypatch.setattr(StandIn, "decompress", fail)
+        monkeypatch.setattr(StandIn, "decode", fail)
         assert refused(capsys, table, "decode", "photo.lic", "out.png") == sentence
         monkeypatch.setattr(Image.Image, "convert", fail)
         if isinstance(error, MemoryError):
@@ -464,13 +580,13 @@ class TestBadInput:
         def fail(*_args) -> None:
             raise RuntimeError("shapes cannot be multiplied")
 
-        monkeypatch.setattr(StandIn, "decompress", fail)
+        monkeypatch.setattr(StandIn, "decode", fail)
         with pytest.raises(RuntimeError, match="shapes"):
             cli.main(["decode", "photo.lic", "out.png"])
         assert not Path("out.png").exists()
 
     def test_no_such_checkpoint(self, capsys, table: Path) -> None:
-        for missing, sentence in [("missing", "There is no checkpoint at missing."), ("a\nb", "at a b.")]:
+        for missing, sentence in [("missing", "there is no file 'missing'."), ("a\nb", "'a\\nb'")]:
             for job in (["encode", "photo.png", "out.lic"], ["decode", "photo.lic", "out.png"]):
                 assert sentence in refused(capsys, table, *job, "--checkpoint", missing)
 
@@ -571,8 +687,8 @@ class TestAllOrNothing:
 
         before = contents(table)
         if moment == "compute":
-            monkeypatch.setattr(StandIn, "compress", stop)
-            monkeypatch.setattr(StandIn, "decompress", stop)
+            monkeypatch.setattr(StandIn, "encode", stop)
+            monkeypatch.setattr(StandIn, "decode", stop)
         elif moment == "write":
             monkeypatch.setattr(Path, "write_bytes", write_a_bit_and_stop)
         else:
@@ -627,44 +743,167 @@ class TestAllOrNothing:
 
 
 @pytest.mark.parametrize("with_medians", [False, True])
-def test_info_reads_a_checkpoint_without_pytorch(tmp_path: Path, monkeypatch, random_tables, with_medians) -> None:
+def test_info_reads_a_first_codec_without_pytorch(tmp_path: Path, monkeypatch, random_tables, with_medians) -> None:
     monkeypatch.setattr(cli, "shipped", lambda name: tmp_path / name)
     file = tmp_path / "first_codec.safetensors"
-    assert cli._shipped_fingerprint() is None
+    assert cli._shipped_fingerprint("first_codec") is None
     tables = random_tables(np.random.default_rng(0))
     coder = EntropyCoder(tables, torch.arange(len(tables.length)).float() if with_medians else None)
     whole = safetensors_bytes({"prior.slot._extra_state": coder.to_tensor(), "weight": torch.zeros(9)})
     file.write_bytes(whole)
-    assert tables_fingerprint(file) == tables.fingerprint() == cli._shipped_fingerprint()
+    assert tables_fingerprint(file) == tables.fingerprint() == cli._shipped_fingerprint("first_codec")
     no_slot = safetensors_bytes({"weight": torch.zeros(9)})
     empty_slot = safetensors_bytes({"prior.slot._extra_state": torch.empty(0, dtype=torch.uint8)})
     for data in (b"", b"hello", whole[:-100], bytes(1000), no_slot, empty_slot):
         file.write_bytes(data)
-        assert cli._shipped_fingerprint() is None
+        assert cli._shipped_fingerprint("first_codec") is None
+
+
+def test_info_reads_a_full_codec_without_pytorch(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cli, "shipped", lambda name: tmp_path / name)
+    assert cli._shipped_fingerprint("codec") is None
+    file = checkpoint(tmp_path / "codec.safetensors", OTHER)
+    assert cli._shipped_fingerprint("codec") == OTHER and cli._shipped_fingerprint("first_codec") is None
+    save_file({}, file)
+    assert cli._shipped_fingerprint("codec") is None
+    file.write_bytes(b"hello")
+    assert cli._shipped_fingerprint("codec") is None
 
 
 def test_cheap_answers_come_without_pytorch(tmp_path: Path) -> None:
     (tmp_path / "photo.lic").write_bytes(pack(Stream(60, 40, OTHER, (bytes(100),))))
+    (tmp_path / "full.lic").write_bytes(pack(Stream(60, 40, OTHER, (bytes(100), bytes(100)), "codec", 50)))
     (tmp_path / "text.lic").write_text("hello\n")
     program = """if True:
         import sys
         from tutorial_lib.cli import main
         assert main(["info", "photo.lic"]) == 0
+        assert main(["info", "full.lic"]) == 0
+        assert main(["decode", "full.lic", "back.png", "--slices", "2"]) == 2
+        assert main(["encode", "text.lic", "new.lic", "--quality", "0"]) == 2
         assert main(["info", "text.lic"]) == 2
         assert main(["decode", "text.lic", "back.png"]) == 2
         assert main(["decode", "photo.lic", "back.xyz"]) == 2
         assert main(["encode", "text.lic", "new.lic"]) == 2
         assert main(["encode", "missing.png", "new.lic"]) == 2
-        assert not {"torch", "matplotlib", "tutorial_lib.first_codec"} & set(sys.modules)
+        assert not {"torch", "matplotlib", "tutorial_lib.first_codec", "tutorial_lib.codec"} & set(sys.modules)
     """
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert [line[:7] for line in ran.stderr.splitlines()] == ["error: "] * 5
-    assert {path.name for path in tmp_path.iterdir()} == {"photo.lic", "text.lic"}
+    assert [line[:7] for line in ran.stderr.splitlines()] == ["error: "] * 7
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.lic", "full.lic", "text.lic"}
+
+
+def small_codec(seed: int) -> Codec:
+    torch.manual_seed(seed)
+    codec = Codec(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8)).eval()
+    codec.build_coder()
+    return codec
+
+
+@pytest.fixture(scope="module")
+def small() -> Codec:
+    return small_codec(seed=0)
+
+
+class TestFullCodec:
+    """The full codec, small and fresh."""
+
+    @pytest.fixture
+    def codec(self, small: Codec) -> Codec:
+        return small
+
+    @pytest.fixture
+    def desk(self, capsys, here: Path, codec: Codec) -> Path:
+        """A photo, a checkpoint, and the photo's file."""
+        to_pil(photo("chelsea")).resize((70, 51)).save("photo.png")
+        codec.save("small.safetensors", {"trained_on": "nothing"})
+        job = ["encode", "photo.png", "photo.lic", "--checkpoint", "small.safetensors", "--quality", "60"]
+        assert lic(capsys, *job)[0] == 0
+        return here
+
+    def test_the_picture_comes_back_as_the_model_made_it(self, capsys, desk: Path, codec: Codec) -> None:
+        data, image = Path("photo.lic").read_bytes(), from_pil(Image.open("photo.png"))
+        stream = unpack(data)
+        assert (stream.codec, stream.quality, len(stream.strings)) == ("codec", 60, 6)
+        assert data == codec.encode(image, 60) and len(data) <= sum(map(len, stream.strings)) + 64
+        for slices in (None, 0, 2, 5):
+            arguments = [] if slices is None else ["--slices", slices]
+            job = ["decode", "photo.lic", "back.png", "--checkpoint", "small.safetensors", *arguments]
+            said = "" if slices is None else f", {slices} of 5 slices"
+            assert lic(capsys, *job) == (0, f"back.png: 70 x 51{said}\n", "")
+            assert torch.equal(from_pil(Image.open("back.png")), codec.decode(data, slices))
+
+    def test_a_cut_file_is_a_preview(self, capsys, desk: Path, codec: Codec) -> None:
+        data = Path("photo.lic").read_bytes()
+        Path("cut.lic").write_bytes(data[: read_header(data).sections[3].end + 10])
+        job = ["decode", "cut.lic", "back.png", "--checkpoint", "small.safetensors"]
+        sentence = refused(capsys, desk, *job)
+        assert "4 whole string(s) of 6; a preview can be had with --slices 3." in sentence
+        assert refused(capsys, desk, *job, "--slices", 4) == sentence
+        assert lic(capsys, *job, "--slices", 3)[0] == 0
+        assert torch.equal(from_pil(Image.open("back.png")), codec.decode(data, 3))
+
+    def test_info(self, capsys, desk: Path, codec: Codec, monkeypatch) -> None:
+        monkeypatch.setattr(cli, "shipped", lambda name: desk / name.replace("codec", "small"))
+        assert (
+            cli._shipped_fingerprint("codec")
+            == codec.fingerprint()
+            == facts_of(Path("small.safetensors"))["fingerprint"]
+        )
+        status, out, err = lic(capsys, "info", "photo.lic")
+        assert (status, err) == (0, "")
+        rows = dict(line.split(maxsplit=1) for line in out.replace("slice ", "slice_").splitlines()[1:])
+        assert list(rows) == (
+            "layout codec quality picture file header z slice_1 slice_2 slice_3 slice_4 slice_5 fingerprint".split()
+        )
+        parts = [int(rows[name].removesuffix(" bytes").replace(",", "")) for name in list(rows)[5:-1]]
+        assert sum(parts) == Path("photo.lic").stat().st_size and rows["quality"] == "60"
+        assert rows["fingerprint"] == f"{codec.fingerprint()}: that of the checkpoint that ships, which can decode it"
+
+    def test_another_checkpoint(self, capsys, desk: Path) -> None:
+        other = small_codec(seed=1)
+        other.save("other.safetensors")
+        sentence = refused(capsys, desk, "decode", "photo.lic", "back.png", "--checkpoint", "other.safetensors")
+        assert "'photo.lic' was made with another checkpoint" in sentence and other.fingerprint() in sentence
+
+    def test_a_checkpoint_or_a_file_of_the_first_codec(self, capsys, desk: Path) -> None:
+        first = shipped("first_codec.safetensors")
+        sentence = refused(capsys, desk, "decode", "photo.lic", "back.png", "--checkpoint", first)
+        assert "'photo.lic' was made by codec, while" in sentence and "is a checkpoint of first_codec" in sentence
+        assert lic(capsys, "encode", "photo.png", "first.lic", "--checkpoint", first)[0] == 0
+        sentence = refused(capsys, desk, "decode", "first.lic", "back.png", "--checkpoint", "small.safetensors")
+        assert "'first.lic' was made by first_codec, while 'small.safetensors' is a checkpoint of codec" in sentence
+
+    def test_checkpoints_that_say_they_are_one_and_are_not(self, capsys, desk: Path) -> None:
+        checkpoint(Path("sly.safetensors"), FINGERPRINT)
+        Path("cut.safetensors").write_bytes(Path("small.safetensors").read_bytes()[:-100])
+        for name in ("sly.safetensors", "cut.safetensors"):
+            assert "not a checkpoint" in refused(capsys, desk, "encode", "photo.png", "new.lic", "--checkpoint", name)
+
+    def test_damaged_strings_with_right_checksums(self, capsys, desk: Path, codec: Codec) -> None:
+        stream = unpack(Path("photo.lic").read_bytes())
+        *most, last = stream.strings
+        for strings in [(b"",) * 6, (*most, b""), (*most, last[:-4]), (*most, last + b"1234"), (*most, last, b"")]:
+            Path("forged.lic").write_bytes(pack(replace(stream, strings=strings)))
+            job = ["decode", "forged.lic", "out.png", "--checkpoint", "small.safetensors"]
+            assert refused(capsys, desk, *job).startswith("'forged.lic': ")
+
+    def test_in_fresh_processes_as_installed(self, desk: Path, codec: Codec) -> None:
+        command = Path(sys.executable).with_name("lic")
+        for arguments in (
+            "encode photo.png again.lic --checkpoint small.safetensors --quality 60",
+            "decode again.lic back.png --checkpoint small.safetensors --slices 1",
+        ):
+            ran = subprocess.run([command, *arguments.split()], capture_output=True, text=True)
+            assert (ran.returncode, ran.stderr) == (0, "")
+        assert unpack(Path("again.lic").read_bytes()).fingerprint == codec.fingerprint()
 
 
 class TestShippedCheckpoint:
-    """The real codec, with the checkpoint in data/checkpoints."""
+    """The first codec, with the checkpoint in data/checkpoints."""
+
+    FIRST = ("--checkpoint", shipped("first_codec.safetensors"))
 
     @pytest.fixture
     def codec(self):
@@ -674,7 +913,7 @@ class TestShippedCheckpoint:
     def test_the_picture_comes_back_as_the_model_made_it(self, capsys, here: Path, codec, size) -> None:
         image = to_pil(photo("chelsea")).resize(size)
         image.save("photo.png")
-        pixels, notes = there_and_back(capsys, "photo.png")
+        pixels, notes = there_and_back(capsys, "photo.png", *self.FIRST)
         assert notes == [] and pixels.shape == (size[1], size[0], 3)
         with torch.no_grad():
             output = codec(to_float(from_pil(image)))
@@ -685,9 +924,9 @@ class TestShippedCheckpoint:
 
     def test_info_knows_its_own(self, capsys, here: Path, codec) -> None:
         to_pil(photo("chelsea")).save("photo.png")
-        assert lic(capsys, "encode", "photo.png", "photo.lic")[0] == 0
+        assert lic(capsys, "encode", "photo.png", "photo.lic", *self.FIRST)[0] == 0
         assert "which can decode it" in lic(capsys, "info", "photo.lic")[1]
-        assert cli._shipped_fingerprint() == codec.fingerprint()
+        assert cli._shipped_fingerprint("first_codec") == codec.fingerprint()
 
     def test_damaged_strings_with_a_right_checksum(self, capsys, here: Path, codec) -> None:
         image = to_pil(photo("coffee")).resize((80, 60))
@@ -717,8 +956,12 @@ class TestShippedCheckpoint:
         to_pil(photo("coffee")).resize((120, 90)).save("photo.png")
         command = Path(sys.executable).with_name("lic")
         said = []
-        for arguments in ["encode photo.png photo.lic", "decode photo.lic back.png", "info photo.lic"]:
-            ran = subprocess.run([command, *arguments.split()], capture_output=True, text=True)
+        for arguments in [
+            ["encode", "photo.png", "photo.lic", *self.FIRST],
+            ["decode", "photo.lic", "back.png"],
+            ["info", "photo.lic"],
+        ]:
+            ran = subprocess.run([command, *arguments], capture_output=True, text=True)
             assert (ran.returncode, ran.stderr) == (0, "")
             said.append(ran.stdout)
         assert said[0].startswith("photo.lic: 120 x 90, ") and said[1] == "back.png: 120 x 90\n"

@@ -33,9 +33,12 @@ ORDER = (
     "context",
     "slicing",
     "portable",
+    "variable_rate",
+    "portable_slices",
     "bitstream",
     "codec",
     "training",
+    "codec_training",
     "cli",
 )
 HEAVY = {"compressai", "torchvision", "matplotlib"}

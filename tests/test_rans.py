@@ -361,6 +361,26 @@ def test_decoders_do_not_share_what_they_have_read():
     other.finish()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stream_cut_at_a_decoders_position_decodes_up_to_there(seed, random_tables, random_symbols):
+    rng = np.random.default_rng(seed)
+    tables = random_tables(rng)
+    indexes = rng.integers(0, len(tables.length), 120)
+    symbols = random_symbols(rng, tables, indexes, 2**31)
+    data = encode(symbols, indexes, tables)
+    decoder, positions = Decoder(data, tables), []
+    for done in range(121):
+        position = decoder.position
+        assert Decoder(data[:position], tables).pull(indexes[:done]).tolist() == symbols[:done].tolist()
+        if position > 8:
+            with pytest.raises(BitstreamError, match="ends before"):
+                Decoder(data[: position - 4], tables).pull(indexes[:done])
+        positions.append(position)
+        decoder.pull(indexes[done : done + 1])
+    assert positions[0] == 8 and positions[-1] == len(data) == decoder.position
+    assert positions == sorted(positions) and len(set(positions)) > 10
+
+
 def test_a_decoder_keeps_its_own_copy_of_the_stream():
     data = bytearray(encode([70, 1, 2, 1, 0] * 20, [0] * 100, TABLES))
     decoder = Decoder(data, TABLES)

@@ -279,14 +279,12 @@ def test_a_guess_of_what_rounding_took_is_at_most_a_half() -> None:
 
 
 @pytest.mark.parametrize("noise", [False, True])
-def test_gradients_reach_every_parameter(noise: bool) -> None:
+def test_gradients_reach_every_parameter(noise: bool, gradients_reach_all) -> None:
     prior = channel_slices(UNEVEN, noise=noise).train()
     y = latent(2, 6, 8, 9).requires_grad_()
     y_hat, likelihoods = prior(y)
     (bits(likelihoods["y"]) + bits(likelihoods["z"]) + y_hat.square().sum()).backward()
-    for name, parameter in prior.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
-        assert parameter.grad.abs().max() > 0, name
+    gradients_reach_all(prior)
     assert y.grad.isfinite().all()
 
 

@@ -124,15 +124,13 @@ def test_the_contract_of_a_forward_pass(built, name: str, training: bool) -> Non
 
 
 @any_prior
-def test_training_reaches_every_parameter(name: str) -> None:
+def test_training_reaches_every_parameter(name: str, gradients_reach_all) -> None:
     codec = codec_with(name).train()
     x = noise(2, 3, 33, 50)
     output = codec(x)
     rate = sum(bits(values) for values in output["likelihoods"].values())
     (rate + 100 * (output["x_hat"] - x).square().sum()).backward()
-    for key, parameter in codec.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), key
-        assert parameter.grad.abs().max() > 0, key
+    gradients_reach_all(codec)
 
 
 def test_the_frame_pads_analyses_asks_the_prior_synthesises_and_crops() -> None:
@@ -337,6 +335,54 @@ def test_a_likelihoods_parameters_get_the_gradient_of_what_is_coded_and_no_other
     ours, width.grad = width.grad, None
     bits(mass(y.round() / width)).backward()
     torch.testing.assert_close(ours, width.grad)
+
+
+@given(
+    y=st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=30),
+    price=st.floats(0, 20, width=32),
+)
+@example(y=[-2.0, -1.0, 0.0, 1.0], price=0.5)
+@example(y=[-1.5, -0.5, 0.5, 1e-30], price=1.0)
+def test_with_a_price_for_errors_the_cheaper_of_the_two_whole_numbers_around_is_taken(y, price) -> None:
+    y = torch.tensor(y)
+    y_hat, likelihoods = rate_of_whole_numbers(y, mass, torch.tensor(price))
+    candidates = torch.stack([y.floor(), y.floor() + 1])
+    costs = -mass(candidates).log2() + price * (candidates - y) ** 2  # bits
+    assert torch.equal(y_hat, y_hat.round())
+    assert ((y_hat == candidates[0]) | (y_hat == candidates[1])).all()
+    chosen = -mass(y_hat).log2() + price * (y_hat - y) ** 2
+    torch.testing.assert_close(chosen, costs.min(dim=0).values, rtol=1e-5, atol=1e-3)
+    torch.testing.assert_close(likelihoods, mass(y_hat))
+
+
+def test_the_price_decides_between_few_bits_and_a_small_error() -> None:
+    y = torch.tensor([0.6, -0.6, 2.4, -2.4])  # a step away from 0 costs 1 bit above it, 2 below
+    for price, expected in ((0.0, [0, 0, 2, -2]), (4.0, [0, 0, 2, -2]), (6.0, [1, 0, 2, -2]), (11.0, [1, -1, 2, -2])):
+        assert rate_of_whole_numbers(y, mass, torch.tensor(price))[0].tolist() == expected
+    assert rate_of_whole_numbers(torch.tensor([2.0]), mass, torch.tensor(0.0))[0].item() == 2  # cheaper is up, or stay
+
+
+def test_an_error_without_a_price_or_beyond_all_prices_is_the_smallest() -> None:
+    y = 20 * noise(500) - 10
+    assert torch.equal(rate_of_whole_numbers(y, mass)[0], y.round())
+    assert torch.equal(rate_of_whole_numbers(y, mass, torch.tensor(1e6))[0], y.round())
+    by_channel = torch.tensor([0.0, 1e6])[:, None]
+    cheap, near = rate_of_whole_numbers(y.expand(2, -1), mass, by_channel)[0]
+    assert torch.equal(near, y.round()) and not torch.equal(cheap, y.round())
+
+
+def test_gradients_with_a_price_are_those_of_what_was_chosen() -> None:
+    y = (4 * noise(50) - 2).requires_grad_()
+    width = torch.tensor(1.5, requires_grad=True)
+    y_hat, likelihoods = rate_of_whole_numbers(y, lambda values: mass(values / width), torch.tensor(0.1))
+    assert not torch.equal(y_hat, y.round())
+    (slope,) = torch.autograd.grad(y_hat.sum(), y, retain_graph=True)
+    assert torch.equal(slope, torch.ones(50))
+    rate_slope, ours = torch.autograd.grad(bits(likelihoods), [y, width])
+    expected = torch.where(y.detach().floor() >= 0, 1.0, -2.0) / 1.5
+    torch.testing.assert_close(rate_slope, expected)
+    (theirs,) = torch.autograd.grad(bits(mass(y_hat.detach() / width)), width)
+    torch.testing.assert_close(ours, theirs)
 
 
 def bit_costs(prior: IntegerPrior, y: Tensor) -> Tensor:

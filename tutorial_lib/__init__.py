@@ -3,10 +3,11 @@
 Each module is one block of the course, and the course order is the import order: whoever has read notebook k can
 read module k and everything it imports.
 
-    01 padding                 05 cdf                                       08 gaussian_conditional, gdn, hyperprior
-    02 quantization            06 arithmetic_coding, rans, entropy_coder    09 context
-    03 information             07 dct_transforms, transform_codec,          10 slicing
-    04 entropy_bottleneck         first_codec, training                     12 bitstream, cli (the command `lic`)
+    01 padding               06 arithmetic_coding, rans, entropy_coder       10 slicing
+    02 quantization          07 dct_transforms, transform_codec,             11 portable
+    03 information              first_codec, training                        12 variable_rate, portable_slices,
+    04 entropy_bottleneck    08 gaussian_conditional, gdn, hyperprior           bitstream, codec, codec_training,
+    05 cdf                   09 context                                         cli (the command `lic`)
 
 `workbench` holds what the lessons lean on and nobody needs to study: images, metrics, figures, exercise checks.
 Importing the package imports nothing else; take the module you need: `from tutorial_lib import padding`.

@@ -1,28 +1,38 @@
 """The .lic container: a picture's strings, and what a decoder must know before it can read them.
 
 A string from an entropy coder explains nothing: not the picture's size, not the tables that it was made with,
-not whether it is still whole. The container adds that, in 27 bytes for a picture of one string.
+not whether it is still whole. The container adds that, in 27 to 29 bytes for a picture of one string, and in some 48
+for one of six.
 
     offset   bytes  meaning (all numbers are little-endian)
     0        4      magic: 89 4C 49 43. No text begins with the byte 89 (PNG's idea); the rest spells LIC
-    4        1      version of this layout: 1
-    5        1      codec: 1 is first_codec
-    6        2      width in pixels
-    8        2      height in pixels
-    10       8      fingerprint of the coding tables: with any others, the strings are noise
-    18       1      n, the number of strings: 1 or more
-    19       4 n    their lengths in bytes
-    19 + 4n         the strings, one after another
-    last     4      CRC-32 of everything before it
+    4        1      version of this layout: 2
+    5        1      codec: 1 is first_codec, 2 is codec
+    6        1      quality: 1 to 100, and 0 for a codec that has only one
+    7        2      width in pixels
+    9        2      height in pixels
+    11       8      fingerprint of the decoder: with any other, the strings are noise
+    19       1      n, the number of strings: 1 or more
+    20              for each string, its length in bytes, as a varint (below), and two bytes, its CRC-16
+             4      CRC-32 of everything before it, which is the header
+                    the strings, one after another
 
-Every later version keeps three things where they are: the magic, the version, and the CRC-32 in the last four
-bytes. So a program can tell a file that is newer than itself from one that is damaged.
+A *varint* (LEB128) is a number in pieces of seven bits, the lowest first; the top bit of a byte says that another
+byte follows. A length takes the fewest bytes that hold it, and five at most.
+
+A decoder whose first strings already give a picture, as slices do, can do without the others: the header has a
+checksum of its own and so has every string, and the header says where each of them lies. So `unpack` reads the first
+few from a file that was cut short, or damaged farther on.
+
+Every later version keeps three things: the magic, the version at offset 4, and a header that ends with the CRC-32 of
+itself within the file's first 4,096 bytes. A program that does not know where that is can look for it, and so tell a
+file that is newer than itself from one that is damaged.
 
 *Invariants.* `unpack(pack(stream)) == stream`, and no other bytes unpack to it. Whatever else it is given,
 `unpack` raises `BitstreamError`: cut short, with bytes behind its end, with flipped bits, or with a size that
-no decoder should set aside memory for. A CRC-32 finds every change within 32 neighbouring bits, and all but
-one in 2^32 of the others (Peterson & Brown 1961, "Cyclic codes for error detection"). It guards against
-accident, not against forgery.
+no decoder should set aside memory for. A CRC finds every change within as many neighbouring bits as it has, and all
+but one in 2^32 (for the header) or 2^16 (for a string) of the others (Peterson & Brown 1961, "Cyclic codes for error
+detection"). It guards against accident, not against forgery.
 """
 
 from __future__ import annotations
@@ -30,18 +40,21 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from binascii import crc_hqx
 from dataclasses import dataclass
 
 from tutorial_lib.rans import BitstreamError
 
 MAGIC = b"\x89LIC"
-VERSION = 1
-CODECS = {1: "first_codec"}
+VERSION = 2
+CODECS = {1: "first_codec", 2: "codec"}
+QUALITIES = {"first_codec": range(1), "codec": range(1, 101)}
 MAX_PIXELS = 2**27  # 134 million: 1.6 GB as floats, and several times that in a decoder's layers
+LONGEST_HEADER = 4096  # of any version, its checksum included; of this one, 1,809 bytes
+LONGEST_VARINT = 5
 
-HEADER = struct.Struct("<4sBBHH8sB")  # up to and including n
-CHECKSUM = struct.Struct("<I")
-DAMAGED = "the file is damaged: its checksum is wrong."
+FIXED = struct.Struct("<4sBBBHH8sB")  # up to and including n
+STRING_CHECKSUM, HEADER_CHECKSUM = struct.Struct("<H"), struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -49,9 +62,11 @@ class Stream:
     """What a .lic file says. Raises ValueError if a file could not say it.
 
     width, height: of the picture, in pixels.
-    fingerprint:   of the coding tables, 16 hexadecimal digits (`CdfTables.fingerprint`).
+    fingerprint:   of the decoder, 16 hexadecimal digits (a codec's `fingerprint()`).
     strings:       what the codec's compress gave for this one picture, 1 to 255 of them.
     codec:         which codec that was, one of `CODECS`.
+    quality:       1 to 100 for codec, 0 for first_codec, which has only one.
+    left_out:      how many strings the file has besides, which `unpack` was asked not to read.
     """
 
     width: int
@@ -59,15 +74,61 @@ class Stream:
     fingerprint: str
     strings: tuple[bytes, ...]
     codec: str = "first_codec"
+    quality: int = 0
+    left_out: int = 0
 
     def __post_init__(self) -> None:
-        check_size(self.width, self.height)
-        if not re.fullmatch("[0-9a-f]{16}", self.fingerprint):
-            raise ValueError(f"a fingerprint has 16 hexadecimal digits, unlike {self.fingerprint!r}.")
-        if not 1 <= len(self.strings) <= 255:
-            raise ValueError(f"a .lic file holds 1 to 255 strings, not {len(self.strings)}.")
-        if self.codec not in CODECS.values():
-            raise ValueError(f"no codec is called {self.codec!r}; choose from {', '.join(CODECS.values())}.")
+        _check_facts(self, len(self.strings))
+
+
+@dataclass(frozen=True)
+class Section:
+    """Where a string lies in its file."""
+
+    name: str
+    begin: int
+    end: int
+    checksum: int
+
+    def fault(self, data: bytes) -> str | None:
+        """What is wrong with the string in this file: missing, cut short, damaged, or nothing."""
+        if len(data) < self.end:
+            return "missing" if len(data) <= self.begin else "cut short"
+        return None if crc_hqx(data[self.begin : self.end], 0) == self.checksum else "damaged"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a .lic file says about itself before its first string."""
+
+    width: int
+    height: int
+    fingerprint: str
+    sections: tuple[Section, ...]
+    codec: str
+    quality: int
+    size: int  # bytes, the checksum included
+
+    def __post_init__(self) -> None:
+        _check_facts(self, len(self.sections))
+
+    @property
+    def file_size(self) -> int:
+        return self.sections[-1].end
+
+
+def _check_facts(about: Stream | Header, count: int) -> None:
+    check_size(about.width, about.height)
+    if not re.fullmatch("[0-9a-f]{16}", about.fingerprint):
+        raise ValueError(f"a fingerprint has 16 hexadecimal digits, unlike {about.fingerprint!r}.")
+    if not 1 <= count <= 255:
+        raise ValueError(f"a .lic file holds 1 to 255 strings, not {count}.")
+    if about.codec not in QUALITIES:
+        raise ValueError(f"no codec is called {about.codec!r}; choose from {', '.join(QUALITIES)}.")
+    allowed = QUALITIES[about.codec]
+    if about.quality not in allowed:
+        span = "0" if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
+        raise ValueError(f"the quality of {about.codec} is {span}, not {about.quality}.")
 
 
 def check_size(width: int, height: int) -> None:
@@ -80,46 +141,114 @@ def check_size(width: int, height: int) -> None:
 
 
 def pack(stream: Stream) -> bytes:
-    """The bytes of a .lic file."""
+    """The bytes of a .lic file. Raises ValueError for a stream of which `unpack` has left out a part."""
+    if stream.left_out:
+        raise ValueError(f"{stream.left_out} string(s) of this stream were left out: only a whole one makes a file.")
     codec = next(number for number, name in CODECS.items() if name == stream.codec)
-    fingerprint, n = bytes.fromhex(stream.fingerprint), len(stream.strings)
-    header = HEADER.pack(MAGIC, VERSION, codec, stream.width, stream.height, fingerprint, n)
-    lengths = struct.pack(f"<{n}I", *map(len, stream.strings))
-    body = b"".join([header, lengths, *stream.strings])
-    return body + CHECKSUM.pack(zlib.crc32(body))
+    size, fingerprint = (stream.width, stream.height), bytes.fromhex(stream.fingerprint)
+    header = FIXED.pack(MAGIC, VERSION, codec, stream.quality, *size, fingerprint, len(stream.strings))
+    for string in stream.strings:
+        header += _varint(len(string)) + STRING_CHECKSUM.pack(crc_hqx(string, 0))
+    return b"".join([header, HEADER_CHECKSUM.pack(zlib.crc32(header)), *stream.strings])
 
 
-def unpack(data: bytes) -> Stream:
-    """Undo `pack`. Raises BitstreamError, with the cause, for whatever `pack` has not made."""
+def unpack(data: bytes, strings: int | None = None) -> Stream:
+    """Undo `pack`. Raises BitstreamError, with the cause, for whatever `pack` has not made.
+
+    strings: read only so many (or all, if the file has fewer). The others may be damaged, or missing.
+    """
+    if strings is not None and strings < 1:
+        raise ValueError(f"at least 1 string is read, not {strings}.")
+    header = read_header(data)
+    wanted = header.sections[:strings]
+    for whole, section in enumerate(wanted):
+        if fault := section.fault(data):
+            raise BitstreamError(_what_is_left(header, data, whole, fault))
+    left_out = len(header.sections) - len(wanted)
+    if len(data) > header.file_size and not left_out:
+        raise BitstreamError(f"the file was added to: it has {len(data):,} bytes, not {header.file_size:,}.")
+    pieces = tuple(bytes(data[section.begin : section.end]) for section in wanted)
+    return Stream(header.width, header.height, header.fingerprint, pieces, header.codec, header.quality, left_out)
+
+
+def read_header(data: bytes) -> Header:
+    """What the file's header says; of the strings, none need be there. Raises BitstreamError as `unpack` does."""
     if not data:
         raise BitstreamError("the file is empty.")
     if data[:4] != MAGIC[: len(data)]:
         raise BitstreamError("this is no .lic file: it does not begin with the bytes 89 4C 49 43.")
-    if len(data) < HEADER.size:
-        raise BitstreamError(f"the file was cut short: its {len(data)} bytes do not even hold a header.")
-    _, version, codec, width, height, fingerprint, n = HEADER.unpack_from(data)
-    intact = zlib.crc32(data[: -CHECKSUM.size]) == CHECKSUM.unpack(data[-CHECKSUM.size :])[0]
-    if version != VERSION:
-        newer = f"the file has version {version}; this program reads {VERSION}: get a newer program."
-        raise BitstreamError(newer if intact else DAMAGED)
-
-    begin = HEADER.size + 4 * n  # of the strings
-    lengths = struct.unpack_from(f"<{n}I", data, HEADER.size) if begin <= len(data) else ()
-    size = begin + sum(lengths) + CHECKSUM.size
-    if len(data) < size:
-        raise BitstreamError(f"the file was cut short or damaged: {len(data):,} bytes are left of {size:,}.")
-    if len(data) > size:
-        raise BitstreamError(f"the file was added to or damaged: it has {len(data):,} bytes, not {size:,}.")
+    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+        raise BitstreamError(_about_version(data))
+    try:
+        _, _, codec, quality, width, height, fingerprint, n = FIXED.unpack_from(data)
+        at, lengths, checksums = FIXED.size, [], []
+        for _ in range(n):
+            length, at = _read_varint(data, at)
+            lengths.append(length)
+            checksums += STRING_CHECKSUM.unpack_from(data, at)
+            at += STRING_CHECKSUM.size
+        intact = zlib.crc32(data[:at]) == HEADER_CHECKSUM.unpack_from(data, at)[0]
+    except (struct.error, IndexError):
+        held = f"its {len(data):,} bytes do not even hold a header"
+        raise BitstreamError(f"the file was cut short or damaged: {held}.") from None
     if not intact:
-        raise BitstreamError(DAMAGED)
+        raise BitstreamError("the file is damaged: its header's checksum is wrong.")
 
     if codec not in CODECS:
         raise BitstreamError(f"the file was made by codec number {codec}, unknown here: get a newer program.")
-    strings = []
-    for length in lengths:
-        strings.append(bytes(data[begin : begin + length]))
+    size = begin = at + HEADER_CHECKSUM.size
+    sections = []
+    for k, (length, checksum) in enumerate(zip(lengths, checksums, strict=True)):
+        name = f"string {k + 1}" if CODECS[codec] != "codec" else f"slice {k}" if k else "z"
+        sections.append(Section(name, begin, begin + length, checksum))
         begin += length
     try:
-        return Stream(width, height, fingerprint.hex(), tuple(strings), CODECS[codec])
+        return Header(width, height, fingerprint.hex(), tuple(sections), CODECS[codec], quality, size)
     except ValueError as error:
         raise BitstreamError(str(error)) from None
+
+
+def _what_is_left(header: Header, data: bytes, whole: int, fault: str) -> str:
+    """The sentence for a file of which only the first few strings, `whole`, can be read."""
+    if fault == "damaged":
+        sentence = f"the file is damaged: the checksum of {header.sections[whole].name} is wrong"
+    else:
+        sentence = (
+            f"the file was cut short: {len(data):,} bytes are left of {header.file_size:,}, "
+            f"and {whole} whole string(s) of {len(header.sections)}"
+        )
+    preview = f"; a preview can be had with --slices {whole - 1}" if header.codec == "codec" and whole else ""
+    return sentence + preview + "."
+
+
+def _about_version(data: bytes) -> str:
+    """The sentence for a file of another version."""
+    version = data[len(MAGIC)]
+    if version < VERSION:
+        return f"the file is damaged, or of version {version}, which was never released."
+    last = min(len(data), LONGEST_HEADER) - HEADER_CHECKSUM.size
+    for end in range(len(MAGIC) + 1, last + 1):
+        if HEADER_CHECKSUM.pack(zlib.crc32(data[:end])) == data[end : end + HEADER_CHECKSUM.size]:
+            return f"the file has version {version}; this program reads {VERSION}: get a newer program."
+    return "the file is damaged: its header's checksum is wrong."
+
+
+def _varint(number: int) -> bytes:
+    pieces = [number & 0x7F]
+    while number := number >> 7:
+        pieces[-1] |= 0x80
+        pieces.append(number & 0x7F)
+    return bytes(pieces)
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number, and where it ends. Raises IndexError where the data end first."""
+    number = 0
+    for k in range(LONGEST_VARINT):
+        byte = data[at + k]
+        number |= (byte & 0x7F) << 7 * k
+        if byte < 0x80:
+            if byte == 0 and k > 0:
+                break
+            return number, at + k + 1
+    raise BitstreamError("the file is damaged: its header holds a length in no valid form.")

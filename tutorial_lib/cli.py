@@ -1,8 +1,9 @@
 """A learned image codec: a picture goes in, a small file comes out, and back.
 
-    lic encode photo.png photo.lic
+    lic encode photo.png photo.lic --quality 50
     lic decode photo.lic back.png
     lic info photo.lic
+    lic evaluate folder-of-photos
 
 Pictures may be of any kind that Pillow reads. They are coded upright, in 8-bit
 RGB: transparency (alpha) is laid on white, 16 bits a sample become 8, an EXIF
@@ -10,7 +11,8 @@ rotation is carried out, of an animation only the first picture is coded. A note
 on stderr says so each time. Metadata and colour profiles are left behind.
 
 The ending of a decoded picture's name chooses its kind; one without loss, such
-as .png, keeps it exactly.
+as .png, keeps it exactly. The first few slices of a file are a picture of less
+detail: --slices asks for it, and a file that was cut short may still hold it.
 
 Exit status: 0 when done; 2 when the input was bad, and one sentence on stderr
 says how; 130 when stopped by Ctrl-C. An output appears complete or not at all.
@@ -22,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,15 +33,18 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 
 from tutorial_lib import __version__, bitstream
-from tutorial_lib.workbench.checkpoints import shipped, tables_fingerprint
+from tutorial_lib.workbench.bad_input import BadInput
+from tutorial_lib.workbench.checkpoints import facts_of, shipped, tables_fingerprint
+from tutorial_lib.workbench.evaluate_command import add_parser as add_evaluate
 from tutorial_lib.workbench.picture_files import check_ending, picture_bytes, read_picture
+from tutorial_lib.workbench.train_command import add_parser as add_train
+from tutorial_lib.workbench.whole_files import write_whole
 
 if TYPE_CHECKING:
+    from tutorial_lib.codec import Codec
     from tutorial_lib.first_codec import FirstCodec
 
-
-class BadInput(Exception):
-    """One sentence about what the user has given."""
+QUALITIES, DEFAULT_QUALITY = bitstream.QUALITIES["codec"], 50
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,11 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     encode = commands.add_parser("encode", help="a picture to a .lic file", **form)
     encode.add_argument("input", type=Path, metavar="IN", help="the picture")
     encode.add_argument("output", type=Path, metavar="OUT.lic", help="the file to write; it must end in .lic")
+    meaning = f"from {QUALITIES[0]} (small) to {QUALITIES[-1]} (good); default: {DEFAULT_QUALITY}"
+    encode.add_argument("--quality", type=int, metavar="Q", help=meaning)
     encode.set_defaults(command=_encode)
 
     decode = commands.add_parser("decode", help="a .lic file to a picture", **form)
     decode.add_argument("input", type=Path, metavar="IN.lic", help="the file")
     decode.add_argument("output", type=Path, metavar="OUT.png", help="the picture to write")
+    decode.add_argument("--slices", type=int, metavar="K", help="only the first K slices, for less detail")
     decode.set_defaults(command=_decode)
 
     for parser_of_both in (encode, decode):
@@ -84,65 +91,108 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="what a .lic file says", **form)
     info.add_argument("input", type=Path, metavar="FILE.lic", help="the file")
     info.set_defaults(command=_info)
+
+    add_train(commands)
+    add_evaluate(commands)
     return parser
 
 
 def _encode(options: argparse.Namespace) -> None:
     if options.output.suffix.lower() != ".lic":  # else a slip of the hand could replace a photo
         raise BadInput(f"the output's name must end in .lic, unlike {_name(options.output)}.")
+    quality = DEFAULT_QUALITY if options.quality is None else options.quality
+    if quality not in QUALITIES:
+        raise BadInput(f"--quality is a whole number from {QUALITIES[0]} to {QUALITIES[-1]}, not {quality}.")
     _check_input(options.input)
     _check_output(options.output, options.input)
+    kind = "codec" if options.checkpoint is None else _kind(options.checkpoint)
+    if kind == "first_codec" and options.quality is not None:
+        raise BadInput(f"{_name(options.checkpoint)} is a first codec, which has one quality; leave --quality out.")
     with _blaming(options.input):
         picture, notes = read_picture(options.input, bitstream.check_size)
-    codec = _load(options.checkpoint)
+    codec = _load(kind, options.checkpoint)
 
-    from tutorial_lib.workbench.images import from_pil, to_float
+    from tutorial_lib.workbench import first_codec_files
+    from tutorial_lib.workbench.images import from_pil
 
-    strings = codec.compress(to_float(from_pil(picture)))["strings"]
-    stream = bitstream.Stream(*picture.size, codec.fingerprint(), tuple(string for (string,) in strings))
-    data = bitstream.pack(stream)
+    image = from_pil(picture)
+    with _blaming(options.input):
+        data = first_codec_files.encode(codec, image) if kind == "first_codec" else codec.encode(image, quality)
     _write(options.output, data, notes)
-    print(f"{_shown(options.output)}: {_size(stream)}, {_rate(stream, data)}")
+    print(f"{_shown(options.output)}: {_size(bitstream.read_header(data))}, {_rate(data, len(data), *picture.size)}")
 
 
 def _decode(options: argparse.Namespace) -> None:
-    stream, _ = _read_stream(options.input)
+    data, header = _read_file(options.input)
+    _check_slices(options, header)
+    with _blaming(options.input):
+        bitstream.unpack(data, None if options.slices is None else options.slices + 1)
     with _blaming(options.output):
         check_ending(options.output)
     _check_output(options.output, options.input)
-    codec = _load(options.checkpoint)
-    if stream.fingerprint != codec.fingerprint():
+    if options.checkpoint is not None and (kind := _kind(options.checkpoint)) != header.codec:
         raise BadInput(
-            f"{_name(options.input)} was made with another checkpoint (with the tables {stream.fingerprint}, "
-            f"while these are {codec.fingerprint()}); name that one by --checkpoint."
+            f"{_name(options.input)} was made by {header.codec}, while {_name(options.checkpoint)} is a checkpoint "
+            f"of {kind}; name another by --checkpoint."
+        )
+    codec = _load(header.codec, options.checkpoint)
+    if header.fingerprint != codec.fingerprint():
+        raise BadInput(
+            f"{_name(options.input)} was made with another checkpoint (with the fingerprint {header.fingerprint}, "
+            f"while this one's is {codec.fingerprint()}); name that one by --checkpoint."
         )
 
-    from tutorial_lib.workbench.images import to_pil, to_uint8
+    from tutorial_lib.workbench import first_codec_files
+    from tutorial_lib.workbench.images import to_pil
 
     with _blaming(options.input):
-        decoded = codec.decompress([[string] for string in stream.strings], (stream.height, stream.width))
+        if header.codec == "first_codec":
+            image = first_codec_files.decode(codec, data)
+        else:
+            image = codec.decode(data, options.slices)
     with _blaming(options.output):
-        data, notes = picture_bytes(to_pil(to_uint8(decoded["x_hat"])), options.output)
-    _write(options.output, data, notes)
-    print(f"{_shown(options.output)}: {_size(stream)}")
+        file, notes = picture_bytes(to_pil(image), options.output)
+    _write(options.output, file, notes)
+    detail = "" if options.slices is None else f", {options.slices} of {len(header.sections) - 1} slices"
+    print(f"{_shown(options.output)}: {_size(header)}{detail}")
 
 
 def _info(options: argparse.Namespace) -> None:
-    stream, data = _read_stream(options.input)
-    ours = _shipped_fingerprint()
+    data, header = _read_file(options.input)
+    ours = _shipped_fingerprint(header.codec)
     if ours is None:
         decodable = "the checkpoint that ships is not to be found here"
-    elif stream.fingerprint == ours:
-        decodable = "those of the checkpoint that ships, which can decode it"
+    elif header.fingerprint == ours:
+        decodable = "that of the checkpoint that ships, which can decode it"
     else:
         decodable = f"decode it with its own --checkpoint (the one that ships has {ours})"
+    rows = {"layout": f"version {bitstream.VERSION}", "codec": header.codec}
+    if header.quality:
+        rows["quality"] = str(header.quality)
+    rows["picture"] = f"{_size(header)} pixels"
+    rows["file"] = _rate(data, header.file_size, header.width, header.height)
+    rows["header"] = f"{header.size:,} bytes"
+    for section in header.sections:
+        fault = section.fault(data)
+        rows[section.name] = f"{section.end - section.begin:,} bytes{f': {fault}' if fault else ''}"
+    rows["fingerprint"] = f"{header.fingerprint}: {decodable}"
     print(_shown(options.input))
-    print(f"  layout   version {bitstream.VERSION}, checksum correct")
-    print(f"  codec    {stream.codec}")
-    print(f"  picture  {_size(stream)} pixels")
-    print(f"  file     {_rate(stream, data)}")
-    print(f"  strings  {', '.join(f'{len(string):,} bytes' for string in stream.strings)}")
-    print(f"  tables   {stream.fingerprint}: {decodable}")
+    for name, value in rows.items():
+        print(f"  {name:<11}  {value}")
+    with _blaming(options.input):  # what can be said has been said; that the file is damaged is an error all the same
+        bitstream.unpack(data)
+
+
+def _check_slices(options: argparse.Namespace, header: bitstream.Header) -> None:
+    if options.slices is None:
+        return
+    if header.codec == "first_codec":
+        raise BadInput(f"{_name(options.input)} was made by first_codec and has no slices; leave --slices out.")
+    slices = len(header.sections) - 1
+    if not 0 <= options.slices <= slices:
+        raise BadInput(
+            f"--slices is a whole number from 0 to {slices} for {_name(options.input)}, not {options.slices}."
+        )
 
 
 def _check_input(path: Path) -> None:
@@ -164,43 +214,57 @@ def _check_output(path: Path, source: Path) -> None:
             raise BadInput(f"the output {_name(path)} is the input; give another name.")
 
 
-def _read_stream(path: Path) -> tuple[bitstream.Stream, bytes]:
+def _read_file(path: Path) -> tuple[bytes, bitstream.Header]:
     _check_input(path)
     with _blaming(path), open(path, "rb") as file:
         data = file.read(len(bitstream.MAGIC))
         if data == bitstream.MAGIC:  # do not read a whole film to find that it is none of ours
             data += file.read()
-        return bitstream.unpack(data), data
+        return data, bitstream.read_header(data)
 
 
-def _load(checkpoint: Path | None) -> FirstCodec:
-    from tutorial_lib.first_codec import FirstCodec
-
+def _kind(checkpoint: Path) -> str:
+    """Which codec's it is: only the full codec's says how large its networks are."""
+    _check_input(checkpoint)
     try:
-        return FirstCodec.load(checkpoint)
+        return "codec" if "settings" in facts_of(checkpoint) else "first_codec"
+    except (OSError, SafetensorError):
+        raise BadInput(f"{_name(checkpoint)} is not a checkpoint.") from None
+
+
+def _load(kind: str, checkpoint: Path | None) -> Codec | FirstCodec:
+    """checkpoint None: the one that ships."""
+    if checkpoint is None and not (path := _shipped_checkpoint(kind)).is_file():
+        raise BadInput(f"the checkpoint of {kind} that ships is missing ({_name(path)}); name one by --checkpoint.")
+    try:
+        if kind == "first_codec":
+            from tutorial_lib.first_codec import FirstCodec
+
+            return FirstCodec.load(checkpoint)
+        from tutorial_lib.codec import Codec
+
+        return Codec.load(checkpoint)
     except (OSError, ValueError) as error:  # these name the file themselves
         raise BadInput(str(error)) from None
 
 
-def _shipped_fingerprint() -> str | None:
-    """Of the tables in the shipped checkpoint, if that can be read."""
+def _shipped_checkpoint(kind: str) -> Path:
+    return shipped(f"{kind}.safetensors")
+
+
+def _shipped_fingerprint(kind: str) -> str | None:
+    """Of the shipped checkpoint, if that can be read."""
+    path = _shipped_checkpoint(kind)
     try:
-        return tables_fingerprint(shipped("first_codec.safetensors"))
+        return tables_fingerprint(path) if kind == "first_codec" else facts_of(path).get("fingerprint")
     except (OSError, ValueError, SafetensorError):
         return None
 
 
 def _write(path: Path, data: bytes, notes: list[str]) -> None:
-    """All of the file or nothing: it gets its name when the last byte is in it. Then the notes, on stderr."""
-    target = Path(os.path.realpath(path))  # through links, so that they stay links
-    unfinished = target.with_name(f".{secrets.token_hex(8)}.unfinished")
+    """The file, then the notes, on stderr."""
     with _blaming(path):
-        try:
-            unfinished.write_bytes(data)
-            os.replace(unfinished, target)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        write_whole(path, data)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
 
@@ -227,12 +291,14 @@ def _shown(path: Path) -> str:
     return str(path).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _size(stream: bitstream.Stream) -> str:
-    return f"{stream.width} x {stream.height}"
+def _size(header: bitstream.Header) -> str:
+    return f"{header.width} x {header.height}"
 
 
-def _rate(stream: bitstream.Stream, data: bytes) -> str:
-    return f"{len(data):,} bytes, {8 * len(data) / (stream.width * stream.height):.3f} bits per pixel"
+def _rate(data: bytes, size: int, width: int, height: int) -> str:
+    """size: what the file should have."""
+    instead = "" if len(data) == size else f" instead of {size:,}"
+    return f"{len(data):,} bytes{instead}, {8 * size / (width * height):.3f} bits per pixel"
 
 
 if __name__ == "__main__":

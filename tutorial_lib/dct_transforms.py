@@ -52,28 +52,23 @@ def coarse_to_fine() -> Tensor:
 
 
 class Refinement(nn.Module):
-    """y + a small network of y, which starts as y itself: its last layer is zero."""
+    """y + a small network of y, which starts as y itself: its last layer is zero.
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    depth: the number of 3 × 3 layers. hints: planes (B, hints, h, w) that the network sees besides y.
+    """
+
+    def __init__(self, channels: int, hidden: int, depth: int = 2, hints: int = 0) -> None:
         super().__init__()
-        same = {
-            "padding": 1,
-            "padding_mode": "replicate",
-        }  # zeros would be an edge that is not in the picture
-        self.network = nn.Sequential(
-            nn.Conv2d(channels, hidden, 1),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(hidden, hidden, 3, **same),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(hidden, hidden, 3, **same),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(hidden, channels, 1),
-        )
+        same = {"padding": 1, "padding_mode": "replicate"}  # zeros would be an edge that is not in the picture
+        layers: list[nn.Module] = [nn.Conv2d(channels + hints, hidden, 1), nn.LeakyReLU(0.1)]
+        for _ in range(depth):
+            layers += [nn.Conv2d(hidden, hidden, 3, **same), nn.LeakyReLU(0.1)]
+        self.network = nn.Sequential(*layers, nn.Conv2d(hidden, channels, 1))
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
 
-    def forward(self, y: Tensor) -> Tensor:
-        return y + self.network(y)
+    def forward(self, y: Tensor, *hints: Tensor) -> Tensor:
+        return y + self.network(torch.cat([y, *hints], dim=1))
 
 
 class DctAnalysis(nn.Module):

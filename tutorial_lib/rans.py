@@ -204,6 +204,11 @@ class Decoder:
         if not LOW <= self._state < 2**63:
             raise BitstreamError("the stream begins with a state that no encoder leaves: it is damaged.")
 
+    @property
+    def position(self) -> int:
+        """How many bytes have been needed so far: a stream cut here, or behind, can be decoded up to here."""
+        return 4 * self._next
+
     def pull(self, indexes: ArrayLike) -> NDArray[np.int32]:
         """The next symbols, as many as there are indexes, in an array of their shape."""
         indexes = _checked_indexes(indexes, self._tables)

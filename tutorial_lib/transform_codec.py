@@ -30,21 +30,30 @@ from tutorial_lib.rans import BitstreamError
 Strings = Sequence[Sequence[bytes]]  # a part, then an image
 
 
-def rate_of_whole_numbers(y: Tensor, likelihood: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Round, and rate the very symbols that will be coded: y -> (round(y), likelihoods), both like y.
+def rate_of_whole_numbers(
+    y: Tensor, likelihood: Callable[[Tensor], Tensor], error_price: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Quantize, and rate the very symbols that will be coded: y -> (whole numbers, likelihoods), both like y.
 
-    likelihood: gives that of whole numbers, of y's shape.
+    likelihood:  gives that of whole numbers, of y's shape.
+    error_price: what a squared error of 1 costs, in bits, broadcast to y's shape. Of the two whole numbers around y
+                 the one is taken that costs least together with its error, which may be the farther one. None: the
+                 nearer one, always.
 
     With noise for rounding, the rate is smooth, but where most symbols are 0 it is far too high: y = 0.3 will be coded
     as 0, while its noisy stand-in may land at 0.8, where the density expects next to nothing. So here the rate is that
-    of round(y). Its gradient for the density is exact. Rounding passes none to y, so y gets the slope of the code
-    length between the two whole numbers around it: what a step up would cost, or a step down save.
+    of the symbol itself. Its gradient for the density is exact. Rounding passes none to y, so y gets the slope of the
+    code length between the two whole numbers around it: what a step up would cost, or a step down save.
     """
     below = y.detach().floor()
     cost_below, cost_above = -likelihood(below).log2(), -likelihood(below + 1).log2()  # bits
-    y_hat = round_ste(y)
-    cost = torch.where(y_hat > below, cost_above, cost_below)
     slope = (cost_above - cost_below).detach()  # bits for each step up
+    if error_price is None:
+        y_hat = round_ste(y)
+    else:  # the two squared errors, (y − below − 1)² and (y − below)², differ by 1 − 2 (y − below)
+        up = slope + error_price * (1 - 2 * (y.detach() - below)) < 0
+        y_hat = y + (below + up - y).detach()
+    cost = torch.where(y_hat > below, cost_above, cost_below)
     return y_hat, torch.exp2(-cost - slope * (y - y.detach()))
 
 

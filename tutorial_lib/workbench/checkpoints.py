@@ -1,4 +1,4 @@
-"""Where the trained checkpoints lie, and whose tables they hold. Starts without PyTorch."""
+"""Where the trained checkpoints lie, and what they say about themselves. Starts without PyTorch."""
 
 from pathlib import Path
 
@@ -13,6 +13,12 @@ def shipped(name: str) -> Path:
     """A checkpoint that comes with the course: under data/ in a clone, else beside the modules."""
     in_clone = PACKAGE.parent / "data" / "checkpoints" / name
     return in_clone if in_clone.exists() else PACKAGE / "checkpoints" / name
+
+
+def facts_of(path: Path) -> dict[str, str]:
+    """What was saved with the weights. Raises SafetensorError or OSError where the file is no checkpoint."""
+    with safe_open(path, framework="numpy") as file:
+        return file.metadata() or {}
 
 
 def tables_fingerprint(path: Path) -> str:

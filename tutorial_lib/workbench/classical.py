@@ -1,18 +1,43 @@
 """The codecs people have, by way of Pillow: what a learned codec is measured against."""
 
 import io
+from collections.abc import Sequence
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from tutorial_lib.workbench.images import from_pil, to_pil
+from tutorial_lib.workbench.metrics import psnr
 
 
 def jpeg_encode(image: Tensor, quality: int) -> bytes:
     """JPEG at its usual best: 4:2:0 colour, optimised Huffman tables, progressive. image: uint8 (3, H, W)."""
-    file = io.BytesIO()
-    to_pil(image).save(file, "JPEG", quality=quality, subsampling="4:2:0", optimize=True, progressive=True)
-    return file.getvalue()
+    return _file(image, "JPEG", quality=quality, subsampling="4:2:0", optimize=True, progressive=True)
+
+
+def webp_encode(image: Tensor, quality: int) -> bytes:
+    """Lossy WebP (its colour is always 4:2:0) with the most thorough of its searches."""
+    return _file(image, "WEBP", quality=quality, method=6)
+
+
+def avif_encode(image: Tensor, quality: int) -> bytes:
+    """AVIF, which is a picture of AV1: 4:4:4 colour, at a speed with which people have patience."""
+    return _file(image, "AVIF", quality=quality, subsampling="4:4:4", speed=4)
+
+
+def jpeg2000_encode(image: Tensor, bits_per_pixel: float) -> bytes:
+    """JPEG 2000, lossy (the 9/7 wavelet, YCbCr). It takes no quality but a size, which it keeps to."""
+    height, width = image.shape[1:]
+    return _file(
+        image,
+        "JPEG2000",
+        quality_mode="rates",
+        quality_layers=[24 / bits_per_pixel],  # how many times smaller than the pixels
+        irreversible=True,
+        mct=1,
+        num_resolutions=min(6, min(height, width).bit_length()),  # more halvings than there are pixels are refused
+    )
 
 
 def decode(data: bytes) -> Tensor:
@@ -30,3 +55,21 @@ def jpeg_at_most(image: Tensor, budget: int) -> bytes:
         else:
             high = middle
     return jpeg_encode(image, low)
+
+
+def jpeg_rates_at(image: Tensor, decibels: Sequence[float]) -> list[float]:
+    """Bits per pixel, headers included, that JPEG needs for each of these PSNRs; NaN for those that it does not reach.
+
+    Between the qualities 2, 5, 10, 15, … 95 the logarithm of the rate is interpolated.
+    """
+    files = [jpeg_encode(image, quality) for quality in (2, *range(5, 96, 5))]
+    curve = sorted({psnr(decode(file), image): len(file) for file in files}.items())
+    reached, sizes = zip(*curve, strict=True)
+    rates = np.log(8 * np.array(sizes) / image[0].numel())
+    return np.exp(np.interp(decibels, reached, rates, left=np.nan, right=np.nan)).tolist()
+
+
+def _file(image: Tensor, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    to_pil(image).save(file, kind, **options)
+    return file.getvalue()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from itertools import product
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -125,9 +126,9 @@ def is_causal(function) -> str:
 def _truth(answer) -> bool:
     if isinstance(answer, Tensor) and answer.numel() == 1:
         return bool(answer)
-    if not isinstance(answer, bool):
+    if not isinstance(answer, bool | np.bool_):
         raise Wrong(f"True or False is asked for, not a value of type {type(answer).__name__}.")
-    return answer
+    return bool(answer)
 
 
 # ---- 3 attention

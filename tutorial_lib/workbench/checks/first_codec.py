@@ -1,11 +1,12 @@
 """The checks of notebook 07: the first codec."""
 
 import math
+import struct
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.bitstream import CODECS, VERSION, Stream, pack
+from tutorial_lib.bitstream import Stream, pack
 from tutorial_lib.information import bits_per_pixel
 from tutorial_lib.workbench.checks import Wrong, call, exercise
 
@@ -85,7 +86,8 @@ def header(function) -> str:
     """read_header(data) -> (width, height, lengths of the strings)."""
     for width, height, lengths in ((640, 480, [12]), (1, 777, [8]), (300, 65000, [70_000]), (9, 9, [8, 0, 300])):
         stream = Stream(width, height, "0123456789abcdef", tuple(bytes(length) for length in lengths))
-        answer = call(function, pack(stream))
+        data = pack(stream)
+        answer = call(function, data)
         try:
             got_width, got_height, got_lengths = answer
             got_lengths = [int(length) for length in got_lengths]
@@ -99,17 +101,42 @@ def header(function) -> str:
             )
         if (got_width, got_height) == (height, width) != (width, height):
             raise Wrong(f"{asked}: the width comes first in the file.")
-        if (got_width, got_height) == (VERSION + 256 * next(iter(CODECS)), width):
-            raise Wrong(f"{asked}: you begin two bytes early: between the magic and the width are version and codec.")
+        for early in (1, 2, 3):
+            if (got_width, got_height) == struct.unpack_from("<HH", data, 7 - early):
+                raise Wrong(
+                    f"{asked}: you begin {early} byte(s) early: between the magic and the width are version, codec "
+                    "and quality."
+                )
         if (got_width, got_height) != (width, height):
             raise Wrong(f"{asked}: you read {got_width} and {got_height}.")
         if len(got_lengths) != len(lengths):
             raise Wrong(
-                f"{asked}: you found {len(got_lengths)} length(s). How many there are is the byte at offset 18."
+                f"{asked}: you found {len(got_lengths)} length(s). How many there are is the byte at offset 19."
             )
+        mistakes = {
+            "the first seven bits of a length are the lowest ones.": _lengths(data, high_first=True),
+            "behind each length come two bytes of checksum.": _lengths(data, checksum=0),
+            "a byte of 128 or more says that the length goes on in the next one.": _lengths(data, longest=1),
+        }
+        for words, mistake in mistakes.items():
+            if got_lengths == mistake != lengths:
+                raise Wrong(f"{asked}: you read the lengths {got_lengths}; {words}")
         if got_lengths != lengths:
-            raise Wrong(f"{asked}: you read the lengths {got_lengths}; they begin at offset 19, four bytes each.")
-    return "The strings begin at offset 19 + 4·n, and the last four bytes are the checksum."
+            raise Wrong(f"{asked}: you read the lengths {got_lengths}; the first begins at offset 20.")
+    return "Behind the last length is the header's own checksum, of four bytes, and then come the strings."
+
+
+def _lengths(data: bytes, high_first: bool = False, checksum: int = 2, longest: int = 5) -> list[int]:
+    """The lengths in a header, as right and wrong ways to read them give them."""
+    lengths, at = [], 20
+    for _ in range(data[19]):
+        pieces = []
+        while len(pieces) < longest and (not pieces or data[at - 1] >= 128):
+            pieces.append(data[at] % 128)
+            at += 1
+        lengths.append(sum(piece << 7 * k for k, piece in enumerate(reversed(pieces) if high_first else pieces)))
+        at += checksum
+    return lengths
 
 
 @exercise

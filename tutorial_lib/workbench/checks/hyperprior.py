@@ -67,6 +67,10 @@ def _explain_waste(asked: str, answer: float, right: float, true_scale: float, b
         raise Wrong(f"{asked}{answer:.3f} is the formula for continuous values; rounded ones waste {right:.3f}.")
     if near(right * (2 * REACH + 1)) or near(right / (2 * REACH + 1)):
         raise Wrong(f"{asked}an average with equal weights? Weigh each symbol with its probability.")
+    terms = (torch.xlogy(p, p) - torch.xlogy(p, q)) / math.log(2)
+    for reach in range(5, REACH):
+        if near(terms[REACH - reach : REACH + reach + 1].sum().item()):
+            raise Wrong(f"{asked}{answer:.4f}. Are there enough symbols in your sum? Those beyond ±{reach} count, too.")
     raise Wrong(f"{asked}{right:.4f} bits are wasted, you give {answer:.4f}.")
 
 

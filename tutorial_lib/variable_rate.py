@@ -1,0 +1,162 @@
+"""One network for every quality: lapped cosines, gains that depend on the quality, and refinements that are told of it.
+
+    x ─ lap ─ cosines ─ · gain ─ refine ─ y ─ (…) ─ ŷ ─ refine ─ : gain ─ cosines ─ unlap ─ smooth ─ x̂
+                           ↑       ↑                       ↑        ↑                        ↑
+    quality ───────────────┴───────┴───────────────────────┴────────┴────────────────────────┘
+
+A rate takes a step of the quantizer, 1 / gain, and that is nearly all it takes (Cui et al. 2021, "Asymmetric gained
+deep image compression with continuous rate adaptation"). λ(quality) says how much an error costs. The step that suits
+it is c / √λ, as in `first_codec`; every coefficient learns by how much its own departs from that. What depends on the
+quality is kept in a `QualityTable`: a row for each of ten qualities, interpolated in between.
+
+`first_codec`'s blocks end abruptly, and their edges show. Here pixels on both sides of an edge are mixed before the
+cosines, by an orthonormal 16 × 16 matrix, and unmixed after them, so that each coefficient's picture fades out into
+the neighbouring blocks: a lapped transform (Malvar & Staelin 1989; as pre- and post-filter, Tran, Liang & Tu 2003).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tutorial_lib.dct_transforms import BLOCK, Refinement, dct_filters, dct_matrix
+from tutorial_lib.portable import to_fixed
+
+LOWEST, HIGHEST = 1, 100  # qualities
+LEVELS, APART = 10, 11  # the table's rows, and how many qualities lie between two
+LAMBDA_LOWEST, LAMBDA_HIGHEST = 0.0004, 0.12  # the price of an error at either end
+STEP = 4.5  # times 1 / √λ: the quantizer's step before training, in grey levels
+
+
+def lambda_of(quality: Tensor) -> Tensor:
+    """λ of bits per pixel + λ · 255² · MSE, in equal ratios from one quality to the next; any shape."""
+    return LAMBDA_LOWEST * (LAMBDA_HIGHEST / LAMBDA_LOWEST) ** ((quality - LOWEST) / (HIGHEST - LOWEST))
+
+
+def check_quality(quality: int) -> None:
+    """Raise ValueError unless it is a whole number from 1 to 100."""
+    if isinstance(quality, bool) or not isinstance(quality, int) or not LOWEST <= quality <= HIGHEST:
+        raise ValueError(f"a quality is a whole number from {LOWEST} to {HIGHEST}, not {quality!r}.")
+
+
+class QualityTable(nn.Module):
+    """A learned number for each channel and quality: `start` (LEVELS, C) before training."""
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__()
+        self.values = nn.Parameter(start.clone())
+
+    def forward(self, quality: Tensor) -> Tensor:
+        """quality (B,), real numbers from 1 to 100 -> (B, C, 1, 1)."""
+        place = (quality - LOWEST) / APART
+        row = place.floor().clamp(max=LEVELS - 2).long()
+        values = torch.lerp(self.values[row], self.values[row + 1], (place - row)[:, None])  # (B, C)
+        return values[:, :, None, None]
+
+    def exact(self, quality: int) -> Tensor:
+        """The same for one whole quality in fixed point (see `portable`): (1, C, 1, 1) float64 whole numbers."""
+        row = min((quality - LOWEST) // APART, LEVELS - 2)
+        beyond = quality - LOWEST - row * APART
+        low, high = to_fixed(self.values.detach()[row : row + 2])  # (C,) each
+        return torch.round((low * (APART - beyond) + high * beyond) / APART)[None, :, None, None]
+
+
+def quality_of(quality: int, like: Tensor) -> Tensor:
+    """One quality for every image of a batch: (B,) float32."""
+    return torch.full((len(like),), float(quality), device=like.device)
+
+
+def plane(quality: Tensor, like: Tensor) -> Tensor:
+    """The quality as a picture of one value, between −1 and 1: (B,) -> (B, 1, h, w), of the size of `like`."""
+    middle = (LOWEST + HIGHEST) / 2
+    return ((quality - middle) / (HIGHEST - middle))[:, None, None, None].expand(-1, 1, *like.shape[-2:])
+
+
+def lapping() -> Tensor:
+    """What `lap` does to the 16 pixels around an edge between blocks: (16, 16) float32, orthonormal.
+
+    The sums of pixels that mirror each other at the edge stay; their differences are turned by an 8 × 8 rotation, which
+    gathers most of a slope in one step at the edge, where no block sees it (Tran, Liang & Tu 2003, whose V this is).
+    """
+    half = BLOCK // 2
+    identity = torch.eye(half, dtype=torch.float64)
+    mirror = identity.flip(0)
+    k = torch.arange(half, dtype=torch.float64) + 0.5
+    cosines = math.sqrt(2 / half) * torch.cos(math.pi * k[:, None] * k / half)  # the DCT-IV
+    rotation = mirror @ dct_matrix(half).T @ cosines @ mirror
+    fold = torch.cat([torch.cat([identity, mirror], 1), torch.cat([mirror, -identity], 1)]) / math.sqrt(2)
+    return (fold @ torch.block_diag(identity, rotation) @ fold).float()
+
+
+def lap(x: Tensor, matrix: Tensor) -> Tensor:
+    """Apply a 16 × 16 matrix across every edge between blocks, downwards and sideways: (B, C, H, W) -> like it."""
+    for _ in range(2):
+        half = BLOCK // 2
+        inner = x[..., half:-half, :].unflatten(-2, (-1, BLOCK))  # (B, C, H/16 − 1, 16, W)
+        inner = torch.einsum("uv,bcnvw->bcnuw", matrix, inner).flatten(-3, -2)
+        x = torch.cat([x[..., :half, :], inner, x[..., -half:, :]], dim=-2).transpose(-1, -2)
+    return x
+
+
+class GainedAnalysis(nn.Module):
+    """Pixels to coefficients in units of the quality's step: (B, 3, H, W), (B,) -> (B, M, H/16, W/16)."""
+
+    def __init__(self, hidden: int, depth: int) -> None:
+        super().__init__()
+        filters = dct_filters()
+        self.dct = nn.Conv2d(3, len(filters), BLOCK, stride=BLOCK, bias=False)
+        self.dct.weight.data.copy_(filters)
+        self.register_buffer("lapping", lapping(), persistent=False)
+        self.log_gain = QualityTable(torch.zeros(LEVELS, len(filters)))
+        self.refine = Refinement(len(filters), hidden, depth, hints=1)
+
+    def gain(self, quality: Tensor) -> Tensor:
+        """Steps in a grey level: (B,) -> (B, M, 1, 1)."""
+        return self.log_gain(quality).exp() * (lambda_of(quality).sqrt() / STEP)[:, None, None, None]
+
+    def error_price(self, quality: Tensor) -> Tensor:
+        """What an error of one step costs, in bits: (B,) -> (B, M, 1, 1), as far as the cosines are orthonormal.
+
+        λ · 255² · MSE is a mean over three colours, while bits are counted per pixel.
+        """
+        return lambda_of(quality)[:, None, None, None] / (3 * self.gain(quality).square())
+
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):  # coefficients in the thousands need all of float32
+            x = lap(x - 0.5, self.lapping)
+            y = self.dct(x) * 255 * self.gain(quality)  # (B, M, H/16, W/16)
+        return self.refine(y, plane(quality, y))
+
+
+class GainedSynthesis(nn.Module):
+    """Coefficients back to pixels: (B, M, H/16, W/16), (B,) -> (B, 3, H, W)."""
+
+    def __init__(self, hidden: int, depth: int, smooth: int) -> None:
+        super().__init__()
+        filters = dct_filters()
+        self.refine = Refinement(len(filters), hidden, depth, hints=1)
+        self.register_buffer("lapping", lapping(), persistent=False)
+        self.log_step = QualityTable(torch.zeros(LEVELS, len(filters)))
+        self.idct = nn.ConvTranspose2d(len(filters), 3, BLOCK, stride=BLOCK, bias=False)
+        self.idct.weight.data.copy_(filters)
+        self.smooth = Smoothing(smooth)
+
+    def forward(self, y_hat: Tensor, quality: Tensor) -> Tensor:
+        y = self.refine(y_hat, plane(quality, y_hat))  # (B, M, H/16, W/16)
+        step = self.log_step(quality).exp() * (STEP / lambda_of(quality).sqrt())[:, None, None, None]
+        with torch.autocast(y.device.type, enabled=False):
+            x = lap(self.idct(y * step / 255), self.lapping.T)  # (B, 3, H, W)
+        return self.smooth(x, plane(quality, x)) + 0.5
+
+
+class Smoothing(nn.Module):
+    """Takes away the edges between blocks: a small network over pixels, four of them a position, that starts as 0."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.refine = Refinement(12, hidden, hints=1)
+
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        fours = F.pixel_unshuffle(x, 2)  # (B, 12, H/2, W/2)
+        return F.pixel_shuffle(self.refine(fours, quality[:, :, ::2, ::2]), 2)  # (B, 3, H, W)

@@ -1,0 +1,205 @@
+"""`lic evaluate`: codecs side by side on a folder of photos. Starts without PyTorch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tutorial_lib import __version__
+from tutorial_lib.workbench.bad_input import BadInput
+from tutorial_lib.workbench.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from tqdm import tqdm
+
+    from tutorial_lib.workbench.file_codecs import FileCodec
+
+NAMES = ("lic", "jpeg", "webp", "avif", "jpeg2000")
+SHOWN = (0.25, 0.5, 1.0)  # bits per pixel near which the table shows a point
+MEANING = """
+For each photo, each codec, and each of its qualities, a file is written and read again. Rates count all of its
+bytes. PSNR is that of the 8-bit RGB picture that comes back, and so is MS-SSIM. BD-rate says how many percent more
+bits than JPEG's a codec needs for equal PSNR (negative: fewer), photo by photo, then the mean: for those PSNRs for
+which JPEG spends 0.15 to 1.2 bits per pixel ("covered": how much of them the codec reaches), and for all that both
+reach. JPEG is always measured. Seconds are those of this machine, while it does whatever else it does.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """`evaluate`, for the parser of `lic`."""
+    form = {"description": MEANING, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = commands.add_parser("evaluate", help="codecs side by side on a folder of photos", **form)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the photos; losslessly stored ones, if possible")
+    parser.add_argument("--codecs", default=",".join(NAMES), metavar="A,B,..", help="default: %(default)s")
+    meaning = "what to measure a codec at, as in jpeg=10,50,90 (jpeg2000's are bits per pixel); for several, repeat it"
+    parser.add_argument("--qualities", action="append", default=[], metavar="CODEC=Q,Q,..", help=meaning)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to this file")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the mean curves into this file")
+    meaning = "draw CompressAI's published curves beside them: only fair if DIR holds the 24 Kodak photos"
+    parser.add_argument("--published", action="store_true", help=meaning)
+    meaning = "a trained codec for lic (default: the one that ships)"
+    parser.add_argument("--checkpoint", type=Path, metavar="C", help=meaning)
+    parser.set_defaults(command=evaluate_command)
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    """Raises BadInput with one sentence."""
+    names = _names(options.codecs)
+    if options.published and options.plot is None:
+        raise BadInput("--published draws into the file of --plot, which is missing.")
+    if not options.folder.is_dir():
+        raise BadInput(f"there is no folder {str(options.folder)!r}.")
+    for output in (options.json, options.plot):
+        if output is not None:
+            _check_output(output)
+    try:
+        from tutorial_lib.workbench import evaluation, evaluation_plot
+        from tutorial_lib.workbench.file_codecs import JPEG
+        from tutorial_lib.workbench.images import photos_in
+
+        for package in ("bjontegaard", "pytorch_msssim"):
+            __import__(package)
+    except ImportError as error:
+        package = str(error.name).replace("_", "-")
+        raise BadInput(f"{error}; `pip install {package}`, or install this package with its extra, peers.") from None
+    try:
+        if options.plot is not None:
+            evaluation_plot.check_ending(options.plot)
+        codecs = _codecs(names, _qualities(options.qualities), options.checkpoint)
+        paths = photos_in(options.folder)
+        with _bar(sum(len(codec.qualities) for codec in codecs) * len(paths)) as bar:
+            photos = _photos(paths, bar)
+            reference = next(codec for codec in codecs if codec.name == JPEG.name)
+            result = evaluation.evaluate(photos, codecs, reference, bar.update)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    result["versions"] = _versions()
+    print(table(result))
+    if options.json is not None:
+        text = json.dumps(result, indent=1, ensure_ascii=True, allow_nan=False)
+        _write(options.json, text.encode() + b"\n")
+    if options.plot is not None:
+        _write(options.plot, evaluation_plot.plot_bytes(result, options.plot, options.published))
+
+
+def table(result: dict) -> str:
+    """For people: a row for each codec."""
+    low, high = result["limits"]
+    count = len(result["photos"])
+    lines = [
+        f"{count} photo{'s' * (count != 1)}; BD-rate against {result['reference']}, "
+        f"where {result['reference']} spends {low:g} to {high:g} bits per pixel, and over all",
+        f"{'codec':<10}{'BD-rate':>9}{'covered':>9}{'all':>9}   {'bits per pixel / PSNR':<40}seconds to write / read",
+    ]
+    for name, codec in result["codecs"].items():
+        mean, limited, every = codec["mean"], codec["bd_rate"]["limited"], codec["bd_rate"]["all"]["mean"]
+        nearest = {min(range(len(mean)), key=lambda k: abs(mean[k]["bpp"] - shown)) for shown in SHOWN}
+        points = [f"{mean[k]['bpp']:.3f}/{_number(mean[k]['psnr'], '.2f')}" for k in sorted(nearest)]
+        seconds = [sum(p[kind] for p in mean) / len(mean) for kind in ("encode_seconds", "decode_seconds")]
+        lines.append(
+            f"{name:<10}{_number(limited['mean'], '+.1f', ' %'):>9}{_number(100 * limited['covered'], '.0f', ' %'):>9}"
+            f"{_number(every, '+.1f', ' %'):>9}   {'  '.join(points):<40}{seconds[0]:.3f} / {seconds[1]:.3f}"
+        )
+    return "\n".join(lines)
+
+
+def _names(text: str) -> list[str]:
+    """JPEG first: all others are held against it."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in NAMES:
+            raise BadInput(f"no codec is called {name!r}; there are {', '.join(NAMES)}.")
+    return list(dict.fromkeys(["jpeg", *names]))
+
+
+def _qualities(texts: list[str]) -> dict[str, tuple[float, ...]]:
+    """Of `jpeg=10,50,90`. Raises ValueError."""
+    found = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        try:
+            numbers = [float(value) for value in values.split(",")]
+            found[name] = tuple(int(number) if number == int(number) else number for number in numbers)
+        except (ValueError, OverflowError):
+            raise ValueError(f"--qualities are given as in jpeg=10,50,90, unlike {text!r}.") from None
+    return found
+
+
+def _codecs(names: list[str], qualities: dict[str, tuple[float, ...]], checkpoint: Path | None) -> list[FileCodec]:
+    from tutorial_lib.workbench import file_codecs
+
+    strange = [name for name in qualities if name not in names]
+    if strange:
+        raise ValueError(f"--qualities are given for {strange[0]!r}, which is not among the codecs to measure.")
+    codecs = []
+    for name in names:
+        codec = file_codecs.lic(checkpoint) if name == "lic" else file_codecs.CLASSICAL[name]
+        if not codec.is_here:
+            print(f"note: this Pillow cannot write {name}, so it is left out.", file=sys.stderr)
+            continue
+        codecs.append(replace(codec, qualities=qualities.get(name, codec.qualities)))
+    return codecs
+
+
+def _photos(paths: list[Path], bar: tqdm) -> Iterator[tuple[str, Tensor]]:
+    """Those that can be read; the others are named on stderr."""
+    from tutorial_lib.bitstream import check_size
+    from tutorial_lib.workbench.images import from_pil
+    from tutorial_lib.workbench.picture_files import read_picture
+
+    share = bar.total // len(paths)
+    for path in paths:
+        try:
+            picture, notes = read_picture(path, check_size)
+        except (OSError, ValueError) as error:
+            bar.total -= share
+            reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            bar.write(f"note: {path.name!r} is left out: {reason.rstrip('.')}.", file=sys.stderr)
+            continue
+        for note in notes:
+            bar.write(f"note: {path.name!r}: {note}", file=sys.stderr)
+        yield path.name, from_pil(picture)
+
+
+def _bar(total: int) -> tqdm:
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="file", file=sys.stderr, leave=False, disable=None)  # none where nobody watches
+
+
+def _check_output(path: Path) -> None:
+    """Before the work, not after it."""
+    if not os.path.isdir(path.parent):
+        raise BadInput(f"there is no folder {str(path.parent)!r} to write to; create it first.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadInput(f"{str(path)!r} is no file that could be replaced.")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise BadInput(f"{str(path)!r}: {error.strerror or error}.") from None
+
+
+def _versions() -> dict[str, str | None]:
+    """Whose code has made these numbers."""
+    import PIL
+    import torch
+    from PIL import features
+
+    libraries = {name: features.version(name) for name in ("libjpeg_turbo", "jpg_2000", "webp", "avif")}
+    own = {"tutorial_lib": __version__, "torch": torch.__version__, "pillow": PIL.__version__}
+    return {**own, "python": platform.python_version(), **libraries}
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{form}}{unit}"

@@ -1,0 +1,84 @@
+"""The codecs that `lic evaluate` compares, all of one form: a picture to the bytes of a file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import features
+from torch import Tensor
+
+from tutorial_lib.workbench import classical
+
+
+@dataclass(frozen=True)
+class FileCodec:
+    """A codec as a user meets it.
+
+    encode(image, quality) gives a whole file, headers included; decode(file) the picture. Pictures are uint8 (3, H, W).
+    """
+
+    name: str
+    encode: Callable[[Tensor, float], bytes]
+    decode: Callable[[bytes], Tensor]
+    qualities: tuple[float, ...]  # what to measure it at: about 0.1 to 2 bits per pixel
+    lowest: float = 1  # the qualities it takes
+    highest: float = 100
+    whole: bool = True  # numbers only
+    fingerprint: str | None = None  # of the checkpoint, where it has one
+    pillow_feature: str | None = None  # what this Pillow must have been built with
+
+    def __post_init__(self) -> None:
+        for quality in self.qualities:
+            if not self.lowest <= quality <= self.highest or (self.whole and quality != int(quality)):
+                kind = "whole numbers" if self.whole else "numbers (bits per pixel)"
+                reach = f"from {self.lowest:g} to {self.highest:g}"
+                raise ValueError(f"The qualities of {self.name} are {kind} {reach}, not {quality:g}.")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this Pillow can write such files."""
+        return self.pillow_feature is None or features.check(self.pillow_feature)
+
+
+JPEG = FileCodec(
+    "jpeg", classical.jpeg_encode, classical.decode, (2, 5, 8, 12, 17, 25, 35, 50, 65, 75, 85, 90, 95), 1, 95
+)
+WEBP = FileCodec(
+    "webp",
+    classical.webp_encode,
+    classical.decode,
+    (0, 5, 12, 20, 30, 45, 60, 75, 85, 92, 96),
+    0,
+    pillow_feature="webp",
+)
+AVIF = FileCodec(
+    "avif",
+    classical.avif_encode,
+    classical.decode,
+    (0, 5, 12, 20, 30, 40, 50, 60, 70, 80, 88, 94),
+    0,
+    pillow_feature="avif",
+)
+JPEG2000 = FileCodec(
+    "jpeg2000",
+    classical.jpeg2000_encode,
+    classical.decode,
+    (0.05, 0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.6, 2.1),
+    0.01,
+    24,
+    whole=False,
+    pillow_feature="jpg_2000",
+)
+CLASSICAL = {codec.name: codec for codec in (JPEG, WEBP, AVIF, JPEG2000)}
+
+
+def lic(checkpoint: Path | None = None) -> FileCodec:
+    """The full codec of this course. Raises ValueError where there is no checkpoint of it."""
+    from tutorial_lib.codec import Codec
+    from tutorial_lib.variable_rate import HIGHEST, LOWEST
+
+    codec = Codec.load(checkpoint)
+    qualities = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+    return FileCodec("lic", codec.encode, codec.decode, qualities, LOWEST, HIGHEST, fingerprint=codec.fingerprint())

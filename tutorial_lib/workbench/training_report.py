@@ -1,0 +1,59 @@
+"""What a training has come to: a table and a picture."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tutorial_lib.codec import Codec
+from tutorial_lib.workbench.classical import jpeg_rates_at
+from tutorial_lib.workbench.images import to_pil
+from tutorial_lib.workbench.metrics import psnr
+
+TABLE_QUALITIES = (10, 30, 50, 70, 90)
+PICTURE_QUALITIES = (10, 40, 80)
+SHOWN = 384  # pixels of a photo, in either direction
+GAP = 8
+
+
+def table(codec: Codec, photos: list[Tensor]) -> str:
+    """A row for each quality: means over the photos, and the bits that JPEG needs for the same PSNRs."""
+    measured = np.array([_row(codec, photo) for photo in photos]).mean(axis=0)  # (3, Q)
+    lines = [f"{'quality':>7}  {'bits per pixel':>14}  {'PSNR':>8}  {'JPEG, same PSNR':>15}"]
+    for quality, bpp, dB, jpeg in zip(TABLE_QUALITIES, *measured, strict=True):
+        lines.append(f"{quality:7}  {bpp:14.3f}  {dB:5.2f} dB  {'-' if np.isnan(jpeg) else f'{jpeg:.3f}':>15}")
+    return "\n".join(lines)
+
+
+def _row(codec: Codec, photo: Tensor) -> tuple[list[float], list[float], list[float]]:
+    """Of one photo, for each quality: bits per pixel, PSNR, and JPEG's bits per pixel."""
+    files = [codec.encode(photo, quality) for quality in TABLE_QUALITIES]
+    decibels = [psnr(codec.decode(data), photo) for data in files]
+    rates = [8 * len(data) / photo[0].numel() for data in files]
+    return rates, decibels, jpeg_rates_at(photo, decibels)
+
+
+def picture(codec: Codec, photos: list[Tensor]) -> bytes:
+    """A PNG with a row for each photo: the middle of the original, then what is decoded at three qualities."""
+    rows = [torch.cat([_tile(image) for image in _versions(codec, photo)], dim=2) for photo in photos]
+    width = max(row.shape[2] for row in rows)
+    rows = [F.pad(row, (0, width - row.shape[2]), value=255) for row in rows]
+    file = io.BytesIO()
+    to_pil(torch.cat(rows, dim=1)).save(file, "PNG")
+    return file.getvalue()
+
+
+def _versions(codec: Codec, photo: Tensor) -> list[Tensor]:
+    height, width = photo.shape[1:]
+    top, left = max(0, height - SHOWN) // 2, max(0, width - SHOWN) // 2
+    middle = photo[:, top : top + SHOWN, left : left + SHOWN]
+    return [middle, *(codec.decode(codec.encode(middle, quality)) for quality in PICTURE_QUALITIES)]
+
+
+def _tile(image: Tensor) -> Tensor:
+    """With a white gap to the right and below."""
+    return F.pad(image, (0, GAP, 0, GAP), value=255)
