@@ -44,6 +44,7 @@ WRONG = [
         "def waste(t, b): return math.log2(b / t) + ((t / b) ** 2 - 1) / (2 * math.log(2))",
         "is the formula for continuous values",
     ),
+    ("waste", waste().replace("(-400, 401", "(-60, 61"), "Those beyond ±60 count, too"),
     ("waste", waste(edge="1.5"), "bits are wasted, you give"),
     ("waste", waste("'much'"), "One number is asked for"),
     ("indexes", "def indexes(s, t): return torch.bucketize(s, t)", "What about scales beyond the last?"),

@@ -1,0 +1,444 @@
+"""`lic train`, with networks so small that a run takes seconds: what it writes, how it goes on, what it refuses."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from tutorial_lib import cli, codec_training
+from tutorial_lib.cdf import sealed, unsealed
+from tutorial_lib.codec import Codec, Settings
+from tutorial_lib.codec_training import Batches, Preset, Training
+from tutorial_lib.workbench import train_command, training_report
+from tutorial_lib.workbench.checkpoints import facts_of
+from tutorial_lib.workbench.classical import decode, jpeg_encode, jpeg_rates_at
+from tutorial_lib.workbench.images import from_pil, photo, to_pil
+from tutorial_lib.workbench.metrics import psnr
+
+TINY = "Preset(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8), steps=7, batch=2, crop=64)"
+REAL_PRESETS = tuple(codec_training.PRESETS)
+PHOTOS = ("chelsea.png", "coffee.png", "narrow.png", "rocket.png")
+DRIVER = f"""
+import os, signal, sys
+from tutorial_lib import cli, codec_training
+from tutorial_lib.codec import Settings
+from tutorial_lib.codec_training import Preset
+codec_training.PRESETS = {{"laptop": {TINY}}}
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tiny():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec_training, "PRESETS", {"laptop": eval(TINY, {"Preset": Preset, "Settings": Settings})})
+        patch.setattr(training_report, "TABLE_QUALITIES", (10, 60))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Four small photos, one narrower than a crop, and a file that is none."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("chelsea", "coffee", "rocket"):
+        image = to_pil(photo(name))
+        image.resize((96, 80), box=(100, 50, 340, 250)).save(folder / f"{name}.png")
+    Image.open(folder / "coffee.png").crop((0, 0, 20, 70)).save(folder / "narrow.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "notes.txt").write_bytes(b"not even called one")
+    return folder
+
+
+def lic(*arguments: str | Path) -> tuple[int, str, str]:
+    """Exit status, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = cli.main([str(argument) for argument in arguments])
+    return status, out.getvalue(), err.getvalue()
+
+
+def train(data: Path, out: Path, *more: str | Path) -> tuple[int, str, str]:
+    return lic("train", "--data", data, "--out", out, "--device", "cpu", "--save-every", 3, *more)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refused(folder: Path, data: Path, out: Path, *more: str | Path) -> str:
+    """The one sentence on stderr, once it is certain that there is no other error, and nothing has changed."""
+    before = contents(folder)
+    status, said, err = train(data, out, *more)
+    assert (status, said) == (2, "") and contents(folder) == before
+    return error_of(err)
+
+
+def error_of(err: str) -> str:
+    *notes, sentence = err.splitlines()
+    assert all(note.startswith("note: ") for note in notes) and "Traceback" not in err
+    assert sentence.startswith("error: ") and sentence.endswith(".")
+    return sentence.removeprefix("error: ")
+
+
+def kept(out: Path) -> Path:
+    return out.with_name(out.name + ".training")
+
+
+def step_of(out: Path) -> int:
+    state = io.BytesIO(unsealed(b"RUN1", kept(out).read_bytes(), "state"))
+    return torch.load(state, weights_only=True)["step"]
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory) -> SimpleNamespace:
+    """A run from its beginning to its end."""
+    out = tmp_path_factory.mktemp("finished") / "mine.safetensors"
+    status, said, err = train(data, out)
+    return SimpleNamespace(out=out, status=status, said=said, err=err)
+
+
+def assert_equal(checkpoint: Path, other: Path) -> None:
+    a, b = load_file(checkpoint), load_file(other)
+    assert a.keys() == b.keys()
+    assert [name for name in a if not torch.equal(a[name], b[name])] == []
+
+
+def run_driver(program: str, *arguments: str | Path, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
+    command = [sys.executable, *launcher, *([] if launcher else ["-c"]), program, *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if sys.platform == "linux":
+        environment["GLOO_SOCKET_IFNAME"] = "lo"
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+class TestWhatComesOut:
+    def test_the_files(self, finished) -> None:
+        assert finished.status == 0
+        assert {path.name for path in finished.out.parent.iterdir()} == {"mine.safetensors", "mine.safetensors.png"}
+        facts = facts_of(finished.out)
+        assert (facts["preset"], facts["steps"], facts["seed"], facts["trained_on"]) == ("laptop", "7", "0", "4 photos")
+
+    def test_what_cannot_be_read_is_named(self, finished) -> None:
+        assert finished.err.count("broken.jpg") == 1 and "notes.txt" not in finished.err
+        assert "note: 'broken.jpg' is left out: it is no picture, or of a kind" in finished.err
+        assert not re.search(r"chelsea|coffee|rocket|narrow", finished.err)
+        assert finished.err.count("none are held out") == 1
+
+    def test_the_progress(self, finished) -> None:
+        last = finished.err.replace("\r", "\n").splitlines()[-1]
+        assert re.search(r"^training: 100%\|.*\| 7/7, ETA 00:00, \d\.\d{3} bpp, PSNR \d\d\.\d\d dB$", last)
+
+    def test_the_table(self, finished, data: Path) -> None:
+        lines = finished.said.splitlines()
+        assert lines[0] == f"{finished.out}: trained for 7 steps on 4 photos"
+        assert re.split("  +", lines[1].strip()) == ["quality", "bits per pixel", "PSNR", "JPEG, same PSNR"]
+        codec = Codec.load(finished.out)
+        for quality, line in zip((10, 60), lines[2:4], strict=True):
+            bpp, dB, jpeg = [], [], []
+            for name in PHOTOS:
+                image = from_pil(Image.open(data / name))
+                file = codec.encode(image, quality)
+                bpp.append(8 * len(file) / (image.shape[1] * image.shape[2]))
+                dB.append(psnr(codec.decode(file), image))
+                jpeg += jpeg_rates_at(image, [dB[-1]])
+            assert line.split() == [
+                f"{quality}",
+                f"{np.mean(bpp):.3f}",
+                f"{np.mean(dB):.2f}",
+                "dB",
+                f"{np.mean(jpeg):.3f}",
+            ]
+
+    def test_the_picture(self, finished, data: Path) -> None:
+        image = from_pil(Image.open(f"{finished.out}.png"))
+        assert image.shape == (3, 80 + 80 + 70 + 3 * 8, 4 * (96 + 8))
+        codec = Codec.load(finished.out)
+        for top, name in ((0, "chelsea.png"), (88, "coffee.png"), (176, "narrow.png")):
+            original = from_pil(Image.open(data / name))
+            height, width = original.shape[1:]
+            for place, quality in enumerate((None, 10, 40, 80)):
+                left = place * (width + 8)
+                tile = image[:, top : top + height, left : left + width]
+                expected = original if quality is None else codec.decode(codec.encode(original, quality))
+                assert torch.equal(tile, expected)
+                assert (image[:, top : top + height, left + width : left + width + 8] == 255).all()
+        assert finished.said.splitlines()[-1].endswith(
+            "mine.safetensors.png: chelsea.png, coffee.png, narrow.png; the original, and at qualities 10, 40, 80"
+        )
+
+    def test_the_checkpoint_codes_pictures(self, finished, data: Path, tmp_path: Path) -> None:
+        file, back = tmp_path / "a.lic", tmp_path / "a.png"
+        assert lic("encode", data / "coffee.png", file, "--checkpoint", finished.out, "--quality", 70)[0] == 0
+        assert lic("decode", file, back, "--checkpoint", finished.out)[0] == 0
+        assert psnr(*(from_pil(Image.open(path)) for path in (back, data / "coffee.png"))) > 25
+
+    def test_large_photos_show_their_middle(self, finished) -> None:
+        image = photo("astronaut")  # 512 × 512
+        shown = from_pil(Image.open(io.BytesIO(training_report.picture(Codec.load(finished.out), [image]))))
+        assert shown.shape == (3, 384 + 8, 4 * (384 + 8))
+        assert torch.equal(shown[:, :384, :384], image[:, 64:448, 64:448])
+
+
+def test_what_jpeg_needs() -> None:
+    image = photo("chelsea")[:, 50:150, 100:250]
+    files = {quality: jpeg_encode(image, quality) for quality in (2, 50, 55, 95)}
+    dB = {quality: psnr(decode(file), image) for quality, file in files.items()}
+    bpp = {quality: 8 * len(file) / 15000 for quality, file in files.items()}
+    reached = [dB[2], dB[50], (dB[50] + dB[55]) / 2, dB[95]]
+    expected = [bpp[2], bpp[50], math.sqrt(bpp[50] * bpp[55]), bpp[95]]
+    assert jpeg_rates_at(image, reached) == pytest.approx(expected)
+    assert all(math.isnan(rate) for rate in jpeg_rates_at(image, [dB[2] - 0.01, dB[95] + 0.01, math.inf]))
+
+
+class TestStoppingAndGoingOn:
+    def test_killed_while_it_writes(self, finished, data: Path, tmp_path: Path) -> None:
+        """In the worst of moments: the second state is being written. The first is gone on from, to the same bits."""
+        out = tmp_path / "mine.safetensors"
+        program = f"""{DRIVER}
+replace = os.replace
+def deadly(source, target, count=[]):
+    count.append(target)
+    if len(count) == 3:  # the states of the steps 0, 3, and now 6
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+os.replace = deadly
+cli.main(sys.argv[1:])
+"""
+        arguments = ("train", "--data", data, "--out", out, "--device", "cpu", "--save-every", 3)
+        assert run_driver(program, *arguments).returncode == -signal.SIGKILL
+        assert not out.exists() and step_of(out) == 3
+        status, _, err = train(data, out, "--resume")
+        assert status == 0 and "note: there is no unfinished run" not in err and not kept(out).exists()
+        assert_equal(out, finished.out)
+        assert facts_of(out) == facts_of(finished.out)
+
+    def test_ctrl_c(self, finished, data: Path, tmp_path: Path, monkeypatch) -> None:
+        out = tmp_path / "mine.safetensors"
+        calls = []
+
+        def pressing(batches: Batches, whole=Batches.__call__):
+            calls.append(1)
+            if len(calls) == 6:  # the first is what tables start from, so in the midst of the fifth step
+                signal.raise_signal(signal.SIGINT)
+            return whole(batches)
+
+        monkeypatch.setattr(Batches, "__call__", pressing)
+        before = signal.getsignal(signal.SIGINT)
+        status, said, err = train(data, out)
+        assert (status, said) == (130, "") and signal.getsignal(signal.SIGINT) is before
+        assert err.splitlines()[-1] == "stopped after step 5; go on with --resume."
+        assert step_of(out) == 5 and [path.name for path in tmp_path.iterdir()] == ["mine.safetensors.training"]
+        assert train(data, out, "--resume")[0] == 0
+        assert_equal(out, finished.out)
+
+    def test_nothing_to_resume(self, data: Path, tmp_path: Path) -> None:
+        out = tmp_path / "mine.safetensors"
+        status, _, err = train(data, out, "--resume", "--steps", 1)
+        assert status == 0 and "note: there is no unfinished run of this name, so a new one is started.\n" in err
+        assert facts_of(out)["steps"] == "1"
+
+    def test_two_processes_do_what_one_does(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        program, out, alone = tmp_path / "driver.py", tmp_path / "mine.safetensors", tmp_path / "alone.safetensors"
+        recording = """
+step = codec_training.Training._one_step
+def recording(training):
+    record = step(training)
+    with open(f"{sys.argv[3]}.{training.rank}", "a") as file:
+        print(*record.values(), file=file)
+    return record
+codec_training.Training._one_step = recording
+"""
+        program.write_text(f"{DRIVER}{recording}\nsys.exit(cli.main(sys.argv[1:]))\n")
+        launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+        arguments = ("--data", data, "--device", "cpu", "--batch", 4, "--steps", 5)
+        both = run_driver(str(program), "train", "--out", out, *arguments, launcher=launcher)
+        assert both.returncode == 0, both.stderr
+        assert both.stderr.count("broken.jpg") == 1 and both.stdout.count("trained for 5 steps") == 1
+
+        records = []
+        step = Training._one_step
+        monkeypatch.setattr(Training, "_one_step", lambda training: records.append(step(training)) or records[-1])
+        assert lic("train", "--out", alone, *arguments)[0] == 0
+        losses = [np.loadtxt(f"{out}.{rank}") for rank in range(2)]
+        assert np.array_equal(*losses)
+        np.testing.assert_allclose(losses[0], [list(record.values()) for record in records], rtol=1e-4)
+        assert_near(load_file(out), load_file(alone))
+
+
+def assert_near(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    for name, value in a.items():
+        if value.is_floating_point():
+            assert (value - b[name]).norm() <= 1e-4 * b[name].norm(), name
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("more", "sentence"),
+        [
+            (["--steps", "0"], "--steps is 0; it must be 1 or more."),
+            (["--batch", "-2"], "--batch is -2; it must be 1 or more."),
+            (["--save-every", "0"], "--save-every is 0; it must be 1 or more."),
+            (["--seed", "-1"], "--seed is -1; it must be 0 or more, and below 2^63."),
+            (["--data", "nowhere"], "there is no folder 'nowhere'."),
+            (["--data", "old.safetensors"], "there is no folder 'old.safetensors'."),
+            (["--valid", "nowhere"], "there is no folder 'nowhere'."),
+            (["--data", "empty"], "No image files were found in empty; give a folder that holds photos."),
+            (["--valid", "empty"], "No image files were found in empty; give a folder that holds photos."),
+            (["--data", "bad"], "no photo in 'bad' can be read."),
+            (["--out", "nowhere/a"], "there is no folder 'nowhere' to write to; create it first."),
+            (["--out", "empty"], "'empty' is no file that could be replaced."),
+            (["--out", "bad/a.png"], "'bad/a.png' is there already, and is no checkpoint; give another name."),
+            (
+                ["--out", "unfinished"],
+                "'unfinished.training' is an unfinished run: continue it with --resume, or delete it.",
+            ),
+            (["--device", "abacus"], "there is no device 'abacus' here: "),
+            (["--device", "meta"], "there is no device 'meta' here: "),
+        ],
+    )
+    def test_bad_input(self, data: Path, tmp_path: Path, monkeypatch, more: list[str], sentence: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        for folder in ("empty", "bad"):
+            Path(folder).mkdir()
+        Path("bad/a.png").write_bytes(b"no picture")
+        Path("old.safetensors").write_bytes(b"")
+        Path("unfinished.training").write_bytes(b"whatever")
+        said = refused(tmp_path, data, Path("old.safetensors"), *more)
+        assert said.startswith(sentence) and (sentence.endswith(": ") or said == sentence)
+
+    def test_no_room(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
+        said = refused(tmp_path, data, tmp_path / "a")
+        assert re.fullmatch(r"the folder '.*' has room for 1 MB, and 1\d MB are needed\.", said)
+
+    def test_a_folder_that_nobody_writes_to(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        def denied(*_, **__):
+            raise PermissionError(13, "Permission denied", str(tmp_path / "x"))
+
+        monkeypatch.setattr(train_command.tempfile, "TemporaryFile", denied)
+        assert refused(tmp_path, data, tmp_path / "a") == f"'{tmp_path / 'x'}': Permission denied."
+
+    def test_too_little_memory(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        def out_of_memory(*_):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB.")
+
+        monkeypatch.setattr(codec_training, "start_at_spreads", out_of_memory)
+        said = refused(tmp_path, data, tmp_path / "a")
+        assert said == "the training needs more memory than there is; a smaller --batch or --preset may do."
+
+    def test_what_is_no_run(self, data: Path, tmp_path: Path) -> None:
+        out = tmp_path / "a"
+        run = sealed(b"RUN1", bytes(500))
+        for damaged in (b"", b"RUN1", b"no run at all", run[:-20], run, run[:100] + b"\1" + run[101:]):
+            kept(out).write_bytes(damaged)
+            sentence = f"'{kept(out)}' is no unfinished run, or is damaged; delete it to start anew."
+            with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+                train_command._restore(None, kept(out), {})
+        assert refused(tmp_path, data, out, "--resume") == sentence
+
+    def test_going_on_with_something_else(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        out, photos = tmp_path / "a", tmp_path / "photos"
+        shutil.copytree(data, photos)
+        with monkeypatch.context() as patch:
+            patch.setattr(train_command, "_take_steps", interrupted)
+            assert train(photos, out)[0] == 130
+        assert step_of(out) == 0
+        for more, other in [
+            (["--steps", 8], "steps"),
+            (["--batch", 3, "--seed", 1], "batch and seed"),
+        ]:
+            said = refused(tmp_path, photos, out, "--resume", *more)
+            assert said == f"'{kept(out)}' was begun with other {other}; give the same, or delete it."
+        Image.open(photos / "coffee.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(photos / "coffee.png")
+        assert "was begun with other photos; " in refused(tmp_path, photos, out, "--resume")
+
+    def test_a_diverged_training(self, finished, data: Path, tmp_path: Path, monkeypatch) -> None:
+        """What was kept last stays, and so does the older checkpoint, which only a finished run replaces."""
+        out = tmp_path / "mine.safetensors"
+        shutil.copy(finished.out, out)
+        calls = []
+
+        def spoiled_in_the_end(batches: Batches, whole=Batches.__call__):
+            calls.append(1)
+            return spoiled(whole(batches), len(calls) - 5)
+
+        monkeypatch.setattr(Batches, "__call__", spoiled_in_the_end)
+        status, said, err = train(data, out)
+        assert (status, said) == (2, "") and err.count("error: ") == 1 and "Traceback" not in err
+        assert re.fullmatch(
+            r"error: the loss of step 4 is nan .* has diverged; another seed may do better\.", err.splitlines()[-1]
+        )
+        assert step_of(out) == 3 and out.read_bytes() == finished.out.read_bytes()
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+def interrupted(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def spoiled(batch: tuple[torch.Tensor, ...], when: int) -> tuple[torch.Tensor, ...]:
+    """The same, but NaN from `when` 1 on."""
+    return (batch[0] * float("nan"), *batch[1:]) if when >= 1 else batch
+
+
+def test_some_photos_are_held_out(tmp_path: Path, monkeypatch) -> None:
+    for n in range(45):
+        Image.new("RGB", (4, 4), (n, n, n)).save(tmp_path / f"{n:02}.png")
+    options = argparse.Namespace(data=tmp_path, valid=None, out=tmp_path / "a")
+    photos, measured = train_command._photos(options)
+    assert list(measured) == ["00.png", "20.png", "40.png"] and len(photos) == 42
+    assert not photos.keys() & measured.keys()
+    monkeypatch.setattr(train_command, "ONE_OF", 2)
+    photos, measured = train_command._photos(options)
+    assert len(measured) == 8 and len(photos) == 37
+    options.valid = tmp_path
+    photos, measured = train_command._photos(options)
+    assert len(measured) == len(photos) == 45
+
+
+def test_only_so_many_photos_of_only_such_a_size(tmp_path: Path, monkeypatch, capsys) -> None:
+    for n in range(10):
+        Image.new("RGB", (40 + n, 20)).save(tmp_path / f"{n}.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "0.png").read_bytes())
+    monkeypatch.setattr(train_command, "MOST_PHOTOS", 6)
+    monkeypatch.setattr(train_command, "LARGEST", 30)
+    photos = train_command._read(tmp_path, without=tmp_path / "a.png")
+    assert len(photos) == 6 and "a.png" not in photos and list(photos) == sorted(photos)
+    assert all(image.shape[2] == 30 and 12 <= image.shape[1] <= 15 for image in photos.values())
+    assert capsys.readouterr().err == "note: 6 of 10 photos are taken, at random.\n"
+    assert photos.keys() == train_command._read(tmp_path, without=tmp_path / "a.png").keys()
+
+
+def test_the_presets_are_those_of_the_training() -> None:
+    assert train_command.PRESETS == REAL_PRESETS
+
+
+def test_help_comes_without_pytorch() -> None:
+    program = """
+import sys
+from tutorial_lib import cli
+try:
+    cli.main(["train", "--help"])
+except SystemExit as left:
+    print("left with", left.code, "torch" in sys.modules)
+"""
+    said = run_driver(program).stdout
+    assert said.endswith("left with 0 False\n")
+    assert all(
+        word in said for word in ("--resume", "--preset {laptop,standard,gpu}", "torchrun", "replaced at the very")
+    )
