@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib.dct_transforms import coarse_to_fine
@@ -94,12 +95,15 @@ Part = Callable[[int, Tensor, Tensor, Tensor], Tensor | None]
 class Turn(nn.Module):
     """Predicts the first slice in one turn, everywhere, of which those positions count whose turn it is.
 
-    channels: of the slice. A convolution over what is known starts as the mean of the nearest known positions.
+    channels: of the slice. A convolution over what is known starts as the mean of the nearest known positions, and
+    what a small network adds to it is to start near 0.
     """
 
     def __init__(self, turn: int, channels: int, P: int, inner: int) -> None:
         super().__init__()
-        self.network = portable_network(P + channels, inner, inner, 2 * channels, kernels=(3, 3, 1))
+        self.from_features = PortableConv(P, inner, relu=False)
+        self.from_known = PortableConv(channels, inner, 5, relu=False)
+        self.network = portable_network(inner, inner, 2 * channels, kernels=(1, 1))
         self.nearest = PortableConv(channels, channels, 5, relu=False)
         nn.init.zeros_(self.nearest.weight)
         nn.init.zeros_(self.nearest.bias)
@@ -108,12 +112,14 @@ class Turn(nn.Module):
 
     def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """known: ŷ where its turn is over, elsewhere the last turn's means. Gives levels and means, like `known`."""
-        levels, means = self.network(torch.cat([features, known], dim=1)).float().chunk(2, dim=1)
+        hidden = F.relu(self.from_features(features) + self.from_known(known))  # (B, inner, h, w)
+        levels, means = self.network(hidden).float().chunk(2, dim=1)
         return levels, means + self.nearest(known).float()
 
     def exact(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """The same in fixed point."""
-        levels, means = self.network.exact(torch.cat([features, known], dim=1)).chunk(2, dim=1)
+        hidden = (self.from_features.exact(features) + self.from_known.exact(known)).clamp(0, LIMIT)
+        levels, means = self.network.exact(hidden).chunk(2, dim=1)
         return levels, (means + self.nearest.exact(known)).clamp(-LIMIT, LIMIT)
 
 

@@ -104,9 +104,9 @@ class GainedAnalysis(nn.Module):
 
     def __init__(self, hidden: int, depth: int) -> None:
         super().__init__()
-        filters = dct_filters()
-        self.dct = nn.Conv2d(3, len(filters), BLOCK, stride=BLOCK, bias=False)
-        self.dct.weight.data.copy_(filters)
+        filters = dct_filters().flatten(1)  # (M, 3 · 16 · 16)
+        self.dct = nn.Conv2d(filters.shape[1], len(filters), 1, bias=False)
+        self.dct.weight.data.copy_(filters[:, :, None, None])
         self.register_buffer("lapping", lapping(), persistent=False)
         self.log_gain = QualityTable(torch.zeros(LEVELS, len(filters)))
         self.refine = Refinement(len(filters), hidden, depth, hints=1)
@@ -124,8 +124,8 @@ class GainedAnalysis(nn.Module):
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # coefficients in the thousands need all of float32
-            x = lap(x - 0.5, self.lapping)
-            y = self.dct(x) * 255 * self.gain(quality)  # (B, M, H/16, W/16)
+            blocks = F.pixel_unshuffle(lap(x - 0.5, self.lapping), BLOCK)  # (B, 768, H/16, W/16)
+            y = self.dct(blocks) * 255 * self.gain(quality)  # (B, M, H/16, W/16)
         return self.refine(y, plane(quality, y))
 
 
@@ -134,19 +134,20 @@ class GainedSynthesis(nn.Module):
 
     def __init__(self, hidden: int, depth: int, smooth: int) -> None:
         super().__init__()
-        filters = dct_filters()
+        filters = dct_filters().flatten(1)  # (M, 3 · 16 · 16)
         self.refine = Refinement(len(filters), hidden, depth, hints=1)
         self.register_buffer("lapping", lapping(), persistent=False)
         self.log_step = QualityTable(torch.zeros(LEVELS, len(filters)))
-        self.idct = nn.ConvTranspose2d(len(filters), 3, BLOCK, stride=BLOCK, bias=False)
-        self.idct.weight.data.copy_(filters)
+        self.idct = nn.Conv2d(len(filters), filters.shape[1], 1, bias=False)
+        self.idct.weight.data.copy_(filters.T[:, :, None, None])
         self.smooth = Smoothing(smooth)
 
     def forward(self, y_hat: Tensor, quality: Tensor) -> Tensor:
         y = self.refine(y_hat, plane(quality, y_hat))  # (B, M, H/16, W/16)
         step = self.log_step(quality).exp() * (STEP / lambda_of(quality).sqrt())[:, None, None, None]
         with torch.autocast(y.device.type, enabled=False):
-            x = lap(self.idct(y * step / 255), self.lapping.T)  # (B, 3, H, W)
+            blocks = self.idct(y * step / 255)  # (B, 768, H/16, W/16)
+            x = lap(F.pixel_shuffle(blocks, BLOCK), self.lapping.T)  # (B, 3, H, W)
         return self.smooth(x, plane(quality, x)) + 0.5
 
 
