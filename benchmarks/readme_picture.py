@@ -1,6 +1,6 @@
 """Draw the README's picture: a photo, what the shipped checkpoint makes of it, and JPEG at the same number of bytes.
 
-python benchmarks/readme_picture.py data/first_codec.png
+python benchmarks/readme_picture.py data/codec.png
 """
 
 import argparse
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from tutorial_lib.first_codec import FirstCodec
-from tutorial_lib.workbench import first_codec_files
+from tutorial_lib.codec import Codec
 from tutorial_lib.workbench.classical import decode, jpeg_at_most
 from tutorial_lib.workbench.figures import draw_image
 from tutorial_lib.workbench.images import photo
 from tutorial_lib.workbench.metrics import psnr
+
+QUALITY = 35
 
 
 def main() -> None:
@@ -22,9 +23,9 @@ def main() -> None:
     options = parser.parse_args()
 
     image = photo("chelsea")
-    codec = FirstCodec.load()
-    file = first_codec_files.encode(codec, image)
-    ours = first_codec_files.decode(codec, file)
+    codec = Codec.load()
+    file = codec.encode(image, QUALITY)
+    ours = codec.decode(file)
     jpeg_file = jpeg_at_most(image, len(file))
     jpeg = decode(jpeg_file)
 

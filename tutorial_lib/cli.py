@@ -3,6 +3,7 @@
     lic encode photo.png photo.lic --quality 50
     lic decode photo.lic back.png
     lic info photo.lic
+    lic train --data folder-of-photos --out mine.safetensors
     lic evaluate folder-of-photos
 
 Pictures may be of any kind that Pillow reads. They are coded upright, in 8-bit

@@ -37,7 +37,7 @@ WARM_UP = 50  # steps in which the learning rates rise
 
 @dataclass(frozen=True)
 class Preset:
-    """How to train. rates: the learning rates of the cosines, the refinements, and the prior."""
+    """How to train. rates: learning rates of what is linear in coefficients, of the refinements, and of the prior."""
 
     settings: Settings = field(default_factory=Settings)
     steps: int = 2000
@@ -51,10 +51,10 @@ PRESETS = {
     "laptop": Preset(),  # minutes on two cores
     "standard": Preset(  # an hour
         settings=Settings(hidden=192, depth=3, smooth=32, side=48, features=128, inner=96),
-        steps=8000,
+        steps=6000,
         batch=6,
         crop=160,
-        rates=(1e-4, 1e-3, 2e-3),
+        rates=(1e-4, 7e-4, 2e-3),
     ),
     "gpu": Preset(  # a day
         settings=Settings(hidden=384, depth=6, smooth=64, side=96, features=192, inner=192),
@@ -155,11 +155,14 @@ class Training:
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if self.preset.batch % self.world:
             raise ValueError(f"a batch of {self.preset.batch} cannot be shared evenly by {self.world} processes.")
-        cosines, prior = (codec.analysis.dct.weight, codec.synthesis.idct.weight), list(codec.prior.parameters())
-        special = {id(p) for p in (*cosines, *prior)}
-        others = [p for p in codec.parameters() if id(p) not in special]
-        groups = zip((cosines, others, prior), self.preset.rates, strict=True)
-        self.optimizer = torch.optim.Adam([{"params": list(p), "lr": rate, "full_rate": rate} for p, rate in groups])
+        # Coefficients may be hundreds: what multiplies them must move slowly, or one step makes their product jump.
+        slow = [codec.analysis.dct.weight, codec.synthesis.idct.weight]
+        slow += [p for turn in codec.prior.turns for p in (*turn.nearest.parameters(), *turn.from_known.parameters())]
+        prior = [p for p in codec.prior.parameters() if all(p is not other for other in slow)]
+        others = [*codec.analysis.parameters(), *codec.synthesis.parameters()]
+        others = [p for p in others if all(p is not other for other in slow)]
+        groups = zip((slow, others, prior), self.preset.rates, strict=True)
+        self.optimizer = torch.optim.Adam([{"params": p, "lr": rate, "full_rate": rate} for p, rate in groups])
         self.network: nn.Module = DistributedDataParallel(codec) if self.world > 1 else codec
 
     def __iter__(self) -> Iterator[dict[str, float]]:

@@ -105,6 +105,7 @@ class Turn(nn.Module):
         self.from_known = PortableConv(channels, inner, 5, relu=False)
         self.network = portable_network(inner, inner, 2 * channels, kernels=(1, 1))
         self.nearest = PortableConv(channels, channels, 5, relu=False)
+        self.from_known.weight.data *= 0.1  # coefficients are larger than features
         nn.init.zeros_(self.nearest.weight)
         nn.init.zeros_(self.nearest.bias)
         for down, right in NEAREST[turn]:

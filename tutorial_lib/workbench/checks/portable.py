@@ -41,7 +41,7 @@ def _wrong_units(answer: float, x: float, bits: int, limit: int, right: int) -> 
         if abs(answer) > limit:
             return f"{answer:.0f} is beyond the limit: clamp it."
         return f"clamped to {right}, not {answer:.0f}."
-    if bits and answer == round(x):
+    if bits and answer == round(x) != 0:
         return "it is still in units of 1. How many units of 2^-bits are in x?"
     if abs(scaled) % 1 == 0.5 and abs(answer - scaled) == 0.5:
         return f"{scaled} lies in the middle: IEEE 754 goes to the even one, {right}, not {answer:.0f}."
@@ -76,14 +76,12 @@ def largest_sum(function) -> str:
 
 def _wrong_bound(answer: float, weight: Sequence[Sequence[int]], bias: Sequence[int], limit: int, right: int) -> str:
     rows = list(zip(weight, bias, strict=True))
-    signs = "weights of both signs do not cancel: the input may have signs, too."
+    signs = "weights of both signs do not cancel, since the input may have signs, too: take absolute values, then add."
     sums = [(sum(row), sum(map(abs, row)), max(map(abs, row)), b) for row, b in rows]
     mistakes = {
         max(plain * limit + b for plain, _, _, b in sums): signs,
         max(abs(plain * limit + b) for plain, _, _, b in sums): signs,
-        max(
-            abs(plain) * limit + abs(b) for plain, _, _, b in sums
-        ): "take the absolute value of each weight, then add.",
+        max(abs(plain) * limit + abs(b) for plain, _, _, b in sums): signs,
         max(total * limit for _, total, _, _ in sums): "the bias is missing.",
         max(
             total * limit + b for _, total, _, b in sums
