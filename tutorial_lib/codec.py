@@ -30,11 +30,12 @@ from tutorial_lib.workbench.images import from_pil, to_float, to_uint8
 from tutorial_lib.workbench.whole_files import write_whole
 
 CHECKPOINT = "codec.safetensors"
+LARGEST, DEEPEST = 1024, 32  # no file shall make us set aside memory without end
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The sizes of the networks."""
+    """The sizes of the networks. Raises ValueError for sizes that no checkpoint of this course has."""
 
     hidden: int = 128  # channels inside the refinements of the two transforms
     depth: int = 2  # and their 3 × 3 layers
@@ -44,9 +45,14 @@ class Settings:
     inner: int = 64  # channels inside the predictors
     slices: tuple[int, ...] = (6, 18, 36, 72, 252)  # their channels, from coarse to fine
 
+    def __post_init__(self) -> None:
+        sizes = (self.hidden, self.depth, self.smooth, self.side, self.features, self.inner)
+        if not all(isinstance(size, int) and 1 <= size <= LARGEST for size in sizes) or self.depth > DEEPEST:
+            raise ValueError(f"sizes are whole numbers from 1 to {LARGEST:,}, the depth to {DEEPEST}: unlike {sizes}.")
+
 
 class Codec(nn.Module):
-    """The codec. Fresh ones are block transform codecs; `training` makes more of them; `load` gives the trained one."""
+    """The codec. Fresh ones are block transform codecs; `codec_training` makes more of them; `load` gives the trained one."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
@@ -159,7 +165,7 @@ class Codec(nn.Module):
     def load(cls, path: str | Path | None = None) -> "Codec":
         """A trained one. path None: the checkpoint that comes with the course.
 
-        Raises ValueError with one sentence where the file is missing or holds something else.
+        Raises ValueError with one sentence where the file is missing, or holds something else or diverged weights.
         """
         path = shipped(CHECKPOINT) if path is None else Path(path)
         if not path.is_file():
@@ -174,5 +180,8 @@ class Codec(nn.Module):
             raise ValueError(f"{path} is not a checkpoint of the full codec.") from error
         if not codec.is_built:
             raise ValueError(f"{path} holds no coding tables; call build_coder() before saving.")
-        codec.prior.check()
+        try:
+            codec.prior.check()
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be used: {error}") from None
         return codec.eval()

@@ -211,7 +211,10 @@ class Training:
         return min(1, (self.step + 1) / WARM_UP) * fall
 
     def state(self) -> dict:
-        """All that the next step depends on: tensors and numbers, which `torch.load(weights_only=True)` reads."""
+        """All that the next step depends on: tensors and numbers, which `torch.load(weights_only=True)` reads.
+
+        They are the very tensors in use: write them down, or copy them, before the next step changes them.
+        """
         return {
             "step": self.step,
             "codec": self.codec.state_dict(),

@@ -17,8 +17,10 @@ matrices of these fast.
 *Invariant.* For each output of each layer Σ|w| · LIMIT + |b| < 2^53, in the integers' own units: `check` proves it from
 the weights, for every input there can be. So no partial sum is ever rounded.
 
-The integers are made from the float32 weights whenever they are needed; multiplying by a power of two and rounding
-is exact, so this, too, gives the same on every machine. There is nothing to store twice, and nothing to calibrate.
+The integers are made from the float32 weights whenever they are needed: a product with a power of two is exact, and
+its rounding defined, so this, too, gives the same on every machine. There is nothing to store twice, and nothing to
+calibrate. What it takes is true float64: Apple's GPUs have none (decode on the CPU there), and NVIDIA's must not be
+told to emulate it (CUBLAS_EMULATE_DOUBLE_PRECISION).
 """
 
 from itertools import pairwise

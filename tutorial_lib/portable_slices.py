@@ -41,7 +41,7 @@ from tutorial_lib.portable import LIMIT, ONE, PortableConv, PortableNetwork, fro
 from tutorial_lib.quantization import add_uniform_noise
 from tutorial_lib.rans import BitstreamError, Decoder, encode
 from tutorial_lib.transform_codec import Strings, rate_of_whole_numbers
-from tutorial_lib.variable_rate import LEVELS, QualityTable, plane, quality_of
+from tutorial_lib.variable_rate import LEVELS, QualityTable, check_quality, plane, quality_of
 
 # Networks and quality tables give **levels**: 8 tables of the scale table are one level, a factor of 2.7 in scale. (In
 # units of one table a network would learn eight times as slowly; and 8 is a power of two, so that nothing is rounded.)
@@ -86,9 +86,11 @@ def turns_of(height: int, width: int) -> Tensor:
     return turn
 
 
-# What `walk` asks for. Given the number of a slice (0 is z), which of its positions are wanted, as a mask (h, w), the
-# numbers of their tables and their means in fixed point, both (B, C, positions), a part gives their symbols, likewise;
-# or None for a slice that is missing, which then is its means.
+# `walk` goes from part to part: z, each turn of the first slice, each other slice. For each it calls a function `part`,
+# which finds the symbols, by choosing them (encoder) or by decoding them. It is told: the number of the slice, where 0
+# is z; which positions are wanted, as a mask (h, w); the numbers of their tables and their means in fixed point, both
+# (B, C, positions), with B = 1 for z. It gives (B, C, positions) symbols; or None if the slice is missing, which then
+# is its means.
 Part = Callable[[int, Tensor, Tensor, Tensor], Tensor | None]
 
 
@@ -210,12 +212,14 @@ class PortableSlices(nn.Module):
 
     @torch.no_grad()
     def walk(self, quality: int, shape: tuple[int, int], part: Part) -> Tensor:
-        """What encoder and decoder both do, in integers from end to end: ŷ, of the size `shape`. `part`: see there."""
+        """What encoder and decoder both do, in integers from end to end: ŷ, of the size `shape`. part: see `Part`."""
+        check_quality(quality)
         z_shape = tuple(-(-size // HYPER_STRIDE) for size in shape)  # rounded up, as padding does
         levels = self.z_level.exact(quality).expand(-1, -1, *z_shape)
         z = self._fill(part, 0, torch.ones(z_shape, dtype=torch.bool), levels, torch.zeros_like(levels))
-        features = self.synthesis.exact(torch.cat([z, to_fixed(plane(quality_of(quality, z), z))], dim=1))
-        features = features[..., : shape[0], : shape[1]]
+        # Its division is the only float here. None of the hundred results is near a half, so all machines round alike.
+        quality_plane = to_fixed(plane(quality_of(quality, z), z))
+        features = self.synthesis.exact(torch.cat([z, quality_plane], dim=1))[..., : shape[0], : shape[1]]
         usual, turn_of = self._usual(self.y_level.exact(quality)), turns_of(*shape).to(z.device)
         known = features.new_zeros(len(z), self.sizes[0], *shape)
         for turn, network in enumerate(self.turns):
@@ -229,7 +233,7 @@ class PortableSlices(nn.Module):
         return from_fixed(self._join(done))  # (B, M, h, w)
 
     def _fill(self, part: Part, n: int, where: Tensor, levels: Tensor, means: Tensor) -> Tensor:
-        """The means, and where the mask says so what was decoded: fixed point, (B, C, h, w)."""
+        """The means plus, where the mask says so, the symbols, coded with the nearest tables: (B, C, h, w)."""
         tables = torch.round(levels * (TABLES_PER_LEVEL / ONE)).clamp(0, SCALE_LEVELS - 1).int()
         symbols = part(n, where, tables[..., where], means[..., where])  # (B, C, positions)
         if symbols is None:
@@ -240,24 +244,27 @@ class PortableSlices(nn.Module):
 
     def rate(self, y: Tensor, quality: int, error_price: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """(ŷ, the likelihoods of exactly what `compress` codes)."""
-        rated = [torch.ones_like(each) for each in (self._analyse(y, quality_of(quality, y)), *self._cut(y))]
+        rated: dict[int, Tensor] = {}  # by the number of the slice; the first one is filled turn by turn
 
         def part(n: int, where: Tensor, tables: Tensor, means: Tensor) -> Tensor:
-            symbols, rated[n][..., where] = self._choose(y, quality, error_price, n, where, tables, means)
+            symbols, likelihoods = self._choose(y, quality, error_price, n, where, tables, means)
+            if n not in rated:
+                rated[n] = torch.ones(*symbols.shape[:2], *where.shape, device=y.device)
+            rated[n][..., where] = likelihoods
             return symbols
 
         y_hat = self.walk(quality, tuple(y.shape[-2:]), part)
-        return y_hat, {"y": self._join(rated[1:]), "z": rated[0]}
+        return y_hat, {"y": self._join([rated[n] for n in range(1, len(rated))]), "z": rated[0]}
 
     def compress(self, y: Tensor, quality: int, error_price: Tensor) -> list[list[bytes]]:
         """One stream an image, cut into K + 1 pieces: what z needs, and what each slice needs besides."""
-        slices, symbols, indexes = [], [], []
+        numbers, symbols, indexes = [], [], []  # of each part: its slice's number, what is coded, with which tables
 
         def part(n: int, where: Tensor, tables: Tensor, means: Tensor) -> Tensor:
             chosen, _ = self._choose(y, quality, error_price, n, where, tables, means)
             if not chosen.isfinite().all():
                 raise ValueError("the latent holds NaN or infinity: look at the picture, or at the weights.")
-            slices.append(n)
+            numbers.append(n)
             symbols.append(chosen.cpu().numpy())
             indexes.append(tables.expand(chosen.shape).cpu().numpy())
             return chosen
@@ -269,7 +276,7 @@ class PortableSlices(nn.Module):
             flat = [np.concatenate([each[b].reshape(-1) for each in arrays]) for arrays in (symbols, indexes)]
             stream = encode(*flat, tables)
             decoder, ends = Decoder(stream, tables), {}
-            for n, index in zip(slices, indexes, strict=True):
+            for n, index in zip(numbers, indexes, strict=True):
                 decoder.pull(index[b])
                 ends[n] = decoder.position
             for n, pieces in enumerate(strings):
@@ -277,7 +284,7 @@ class PortableSlices(nn.Module):
         return strings
 
     def decompress(self, strings: Strings, shape: tuple[int, int], quality: int) -> Tensor:
-        """ŷ from the first pieces, or all of them: at least z's."""
+        """ŷ from the first pieces, or all of them: at least z's. Raises BitstreamError for damaged ones."""
         most = len(self.sizes) + 1
         if not 1 <= len(strings) <= most:
             raise BitstreamError(f"this codec reads 1 to {most} strings a picture, not {len(strings)}.")

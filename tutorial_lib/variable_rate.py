@@ -59,6 +59,7 @@ class QualityTable(nn.Module):
         row = min((quality - LOWEST) // APART, LEVELS - 2)
         beyond = quality - LOWEST - row * APART
         low, high = to_fixed(self.values.detach()[row : row + 2])  # (C,) each
+        # A GPU may divide by multiplying with 1 / 11. That rounds to the same: an eleventh is never near a half.
         return torch.round((low * (APART - beyond) + high * beyond) / APART)[None, :, None, None]
 
 
@@ -91,8 +92,8 @@ def lapping() -> Tensor:
 
 def lap(x: Tensor, matrix: Tensor) -> Tensor:
     """Apply a 16 × 16 matrix across every edge between blocks, downwards and sideways: (B, C, H, W) -> like it."""
+    half = BLOCK // 2
     for _ in range(2):
-        half = BLOCK // 2
         inner = x[..., half:-half, :].unflatten(-2, (-1, BLOCK))  # (B, C, H/16 − 1, 16, W)
         inner = torch.einsum("uv,bcnvw->bcnuw", matrix, inner).flatten(-3, -2)
         x = torch.cat([x[..., :half, :], inner, x[..., -half:, :]], dim=-2).transpose(-1, -2)

@@ -81,6 +81,9 @@ def evaluate_command(options: argparse.Namespace) -> None:
             result = evaluation.evaluate(photos, codecs, reference, bar.update)
     except ValueError as error:
         raise BadInput(str(error)) from None
+    except OSError as error:  # a folder or a checkpoint that may not be read
+        where = "" if error.filename is None else f"{str(error.filename)!r}: "
+        raise BadInput(f"{where}{error.strerror or error}.") from None
     result["versions"] = _versions()
     print(table(result))
     if options.json is not None:
