@@ -443,3 +443,11 @@ def test_the_table_of_a_single_point() -> None:
     [title, _, row] = evaluate_command.table(result).splitlines()
     assert title.startswith("1 photo;") and row.split()[:4] == ["jpeg", "-", "0", "%"] and "0.100/20.53" in row
     assert evaluation.LIMITS == (0.15, 1.2)
+
+
+def test_what_may_not_be_read_is_named(capsys, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> list[Path]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("tutorial_lib.workbench.images.photos_in", refuse)
+    assert lic(capsys, "photos", "--codecs", "jpeg") == (2, "", "error: 'photos': Permission denied.\n")

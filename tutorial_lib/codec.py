@@ -52,7 +52,7 @@ class Settings:
 
 
 class Codec(nn.Module):
-    """The codec. Fresh ones are block transform codecs; `codec_training` makes more of them; `load` gives the trained one."""
+    """The codec. Fresh, it is a block transform codec; `codec_training` makes more of it; `load` gets a trained one."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()

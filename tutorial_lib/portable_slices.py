@@ -156,7 +156,8 @@ class PortableSlices(nn.Module):
             for k in range(1, len(sizes))
         )  # features and the slices before -> levels, to be added to the usual ones; means
         self.z_level = QualityTable(torch.full((LEVELS, N), 2.5))
-        self.y_level = QualityTable(torch.full((LEVELS, TURNS * sizes[0] + M - sizes[0]), 1.0))  # what is usual
+        # The usual levels of y, to which the networks add: the first slice's for each turn, then the other slices'.
+        self.y_level = QualityTable(torch.full((LEVELS, TURNS * sizes[0] + M - sizes[0]), 1.0))
         self.gaussian = GaussianConditional()
         self.slot = CoderSlot()
 
@@ -217,7 +218,7 @@ class PortableSlices(nn.Module):
         z_shape = tuple(-(-size // HYPER_STRIDE) for size in shape)  # rounded up, as padding does
         levels = self.z_level.exact(quality).expand(-1, -1, *z_shape)
         z = self._fill(part, 0, torch.ones(z_shape, dtype=torch.bool), levels, torch.zeros_like(levels))
-        # Its division is the only float here. None of the hundred results is near a half, so all machines round alike.
+        # How its division rounds may depend on the machine; but none of the hundred results is near a half of a unit.
         quality_plane = to_fixed(plane(quality_of(quality, z), z))
         features = self.synthesis.exact(torch.cat([z, quality_plane], dim=1))[..., : shape[0], : shape[1]]
         usual, turn_of = self._usual(self.y_level.exact(quality)), turns_of(*shape).to(z.device)
@@ -249,7 +250,7 @@ class PortableSlices(nn.Module):
         def part(n: int, where: Tensor, tables: Tensor, means: Tensor) -> Tensor:
             symbols, likelihoods = self._choose(y, quality, error_price, n, where, tables, means)
             if n not in rated:
-                rated[n] = torch.ones(*symbols.shape[:2], *where.shape, device=y.device)
+                rated[n] = y.new_ones(*symbols.shape[:2], *where.shape)  # (B, C, h, w)
             rated[n][..., where] = likelihoods
             return symbols
 
