@@ -21,8 +21,9 @@ from tutorial_lib.codec import Codec, Settings
 from tutorial_lib.dct_transforms import coarse_to_fine
 from tutorial_lib.gaussian_conditional import SCALE_MIN
 from tutorial_lib.information import bits
-from tutorial_lib.portable_slices import TURNS, level_of
+from tutorial_lib.portable_slices import level_of
 from tutorial_lib.rans import BitstreamError
+from tutorial_lib.turns import TURNS
 from tutorial_lib.variable_rate import LEVELS, lambda_of
 from tutorial_lib.workbench.images import photo, to_float, to_pil
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from tutorial_lib.codec import Codec, Settings
 from tutorial_lib.codec_training import PRESETS, WARM_UP, Batches, Preset, Training, loss_of, start_at_spreads
 from tutorial_lib.padding import reflect_pad
-from tutorial_lib.portable_slices import scale_of, turns_of
+from tutorial_lib.portable_slices import scale_of
+from tutorial_lib.turns import turns_of
 from tutorial_lib.variable_rate import APART, LEVELS
 from tutorial_lib.workbench.images import photo
 

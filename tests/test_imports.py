@@ -34,6 +34,7 @@ ORDER = (
     "slicing",
     "portable",
     "variable_rate",
+    "turns",
     "portable_slices",
     "bitstream",
     "codec",

@@ -5,7 +5,7 @@ read module k and everything it imports.
 
     01 padding               06 arithmetic_coding, rans, entropy_coder       10 slicing
     02 quantization          07 dct_transforms, transform_codec,             11 portable
-    03 information              first_codec, training                        12 variable_rate, portable_slices,
+    03 information              first_codec, training                        12 variable_rate, turns, portable_slices,
     04 entropy_bottleneck    08 gaussian_conditional, gdn, hyperprior           bitstream, codec, codec_training,
     05 cdf                   09 context                                         cli (the command `lic`)
 

@@ -27,7 +27,8 @@ from tutorial_lib.dct_transforms import BLOCK
 from tutorial_lib.gaussian_conditional import SCALE_MIN
 from tutorial_lib.hyperprior import HYPER_STRIDE
 from tutorial_lib.padding import reflect_pad
-from tutorial_lib.portable_slices import level_of, turns_of
+from tutorial_lib.portable_slices import level_of
+from tutorial_lib.turns import turns_of
 from tutorial_lib.variable_rate import APART, HIGHEST, LEVELS, LOWEST, lambda_of
 
 BALANCE = 0.6  # bits grow nearly as λ^0.6; divided by it, all qualities weigh about the same in the loss

@@ -10,10 +10,7 @@ All of it has been taught: side information (08), slices (10), networks of integ
 which table a symbol is coded with is computed in fixed point, with whole numbers (`portable`), the means included.
 Four things are put together in a way of their own:
 
-- **The first slice is decoded in turns.** It holds each block's mean colours and slowest waves, in small photos most of
-  the bits, and neighbouring blocks resemble each other. So it comes coarse to fine in space, too (`turns_of`): first
-  every fourth position in both directions, then the middles between known ones, until none is left. Each is predicted
-  from the known ones all around it: a context model (09) in five turns, however large the photo is.
+- **The first slice is decoded in turns**, each predicted from the positions around it that are known (`turns`).
 - **z has no network for its density.** One density for a hundred qualities would suit few of them. z is coded as y is,
   with the Gaussian tables; which of them suits a channel of z, a `QualityTable` says.
 - **The encoder chooses.** Between the two whole numbers around a coefficient it takes the one that costs less, error
@@ -27,7 +24,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib.dct_transforms import coarse_to_fine
@@ -41,6 +37,7 @@ from tutorial_lib.portable import LIMIT, ONE, PortableConv, PortableNetwork, fro
 from tutorial_lib.quantization import add_uniform_noise
 from tutorial_lib.rans import BitstreamError, Decoder, encode
 from tutorial_lib.transform_codec import Strings, rate_of_whole_numbers
+from tutorial_lib.turns import TURNS, Turn, turns_of
 from tutorial_lib.variable_rate import LEVELS, QualityTable, check_quality, plane, quality_of
 
 # Networks and quality tables give **levels**: 8 tables of the scale table are one level, a factor of 2.7 in scale. (In
@@ -60,70 +57,12 @@ def scale_of(level: Tensor) -> Tensor:
     return SCALE_MIN * torch.exp(RATIO * level)
 
 
-TURNS = 5
-NEAREST = (  # for each turn, where the nearest known positions are: (rows down, columns right)
-    (),
-    ((-2, -2), (-2, 2), (2, -2), (2, 2)),
-    ((-2, 0), (0, -2), (0, 2), (2, 0)),
-    ((-1, -1), (-1, 1), (1, -1), (1, 1)),
-    ((-1, 0), (0, -1), (0, 1), (1, 0)),
-)
-
-
-def turns_of(height: int, width: int) -> Tensor:
-    """The turn in which each position of the first slice is decoded: (h, w), 0 to 4.
-
-    0 4 2 4 0
-    4 3 4 3 4    Turn 0 has one position in sixteen. Each turn fills the middles of the squares that the turns before it
-    2 4 1 4 2    have left, upright ones and tilted ones by turns: its nearest known positions are four, all around it.
-    4 3 4 3 4
-    """
-    row, column = torch.arange(height)[:, None], torch.arange(width)
-    turn = torch.where((row + column) % 2 == 1, 4, 3).expand(height, width).clone()  # (h, w)
-    turn[::2, ::2] = 2
-    turn[2::4, 2::4] = 1
-    turn[::4, ::4] = 0
-    return turn
-
-
 # `walk` goes from part to part: z, each turn of the first slice, each other slice. For each it calls a function `part`,
 # which finds the symbols, by choosing them (encoder) or by decoding them. It is told: the number of the slice, where 0
 # is z; which positions are wanted, as a mask (h, w); the numbers of their tables and their means in fixed point, both
 # (B, C, positions), with B = 1 for z. It gives (B, C, positions) symbols; or None if the slice is missing, which then
 # is its means.
 Part = Callable[[int, Tensor, Tensor, Tensor], Tensor | None]
-
-
-class Turn(nn.Module):
-    """Predicts the first slice in one turn, everywhere, of which those positions count whose turn it is.
-
-    channels: of the slice. A convolution over what is known starts as the mean of the nearest known positions, and
-    what a small network adds to it is to start near 0.
-    """
-
-    def __init__(self, turn: int, channels: int, P: int, inner: int) -> None:
-        super().__init__()
-        self.from_features = PortableConv(P, inner, relu=False)
-        self.from_known = PortableConv(channels, inner, 5, relu=False)
-        self.network = portable_network(inner, inner, 2 * channels, kernels=(1, 1))
-        self.nearest = PortableConv(channels, channels, 5, relu=False)
-        self.from_known.weight.data *= 0.1  # coefficients are larger than features
-        nn.init.zeros_(self.nearest.weight)
-        nn.init.zeros_(self.nearest.bias)
-        for down, right in NEAREST[turn]:
-            self.nearest.weight.data[range(channels), range(channels), 2 + down, 2 + right] = 1 / len(NEAREST[turn])
-
-    def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """known: ŷ where its turn is over, elsewhere the last turn's means. Gives levels and means, like `known`."""
-        hidden = F.relu(self.from_features(features) + self.from_known(known))  # (B, inner, h, w)
-        levels, means = self.network(hidden).float().chunk(2, dim=1)
-        return levels, means + self.nearest(known).float()
-
-    def exact(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """The same in fixed point."""
-        hidden = (self.from_features.exact(features) + self.from_known.exact(known)).clamp(0, LIMIT)
-        levels, means = self.network.exact(hidden).chunk(2, dim=1)
-        return levels, (means + self.nearest.exact(known)).clamp(-LIMIT, LIMIT)
 
 
 class PortableSlices(nn.Module):

@@ -37,6 +37,7 @@ SAVE_EVERY = 500  # steps
 SHOWN = 50  # steps whose mean the progress bar shows: of a single one, chance decides
 MOST_PHOTOS, LARGEST = 1200, 1024  # kept in memory, and their longer side: 4 GB at most
 HELD_OUT, ONE_OF = 8, 20  # where no --valid is given: that many photos at most, and never more than one of twenty
+MOST_MEASURED = 24  # photos of --valid, evenly spread over those there are
 MAGIC = b"RUN1"
 
 MEANING = """
@@ -60,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("train", help="a folder of photos to a checkpoint", **form)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the photos to train on")
     parser.add_argument("--out", type=Path, required=True, metavar="CKPT", help="the checkpoint to write")
-    meaning = "photos to measure on, in the end (default: hold some of DIR out)"
+    meaning = "photos to measure on in the end, 24 at most (default: hold some of DIR out)"
     parser.add_argument("--valid", type=Path, metavar="DIR", help=meaning)
     meaning = "how large and how long: minutes on two cores, an hour, or a day on a GPU; default: %(default)s"
     parser.add_argument("--preset", default=PRESETS[0], choices=PRESETS, help=meaning)
@@ -107,7 +108,7 @@ def _train(options: argparse.Namespace) -> None:
         photos, measured = _photos(options)
         training = _begin(preset, photos, options.seed, device)
         run = {"preset": options.preset, "steps": preset.steps, "batch": preset.batch, "seed": options.seed}
-        whole_run = {**run, "photos": _digest(photos)}
+        whole_run = {**run, "photos": _digest(photos), "settings": repr(replace(preset, steps=0, batch=0))}
         kept = _beside(options.out, ".training")
         if kept.exists():
             _restore(training, kept, whole_run)
@@ -181,7 +182,8 @@ def _photos(options: argparse.Namespace) -> tuple[Photos, Photos]:
     """The photos to train on, and those to measure on."""
     photos = _read(options.data, without=_beside(options.out, ".png"))
     if options.valid is not None:
-        return photos, _read(options.valid)
+        measured = _read(options.valid)
+        return photos, dict(list(measured.items())[:: -(-len(measured) // MOST_MEASURED)])
     names = list(photos)
     if len(names) < ONE_OF:
         if _is_first():
