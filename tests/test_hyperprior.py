@@ -20,6 +20,7 @@ from tutorial_lib.hyperprior import (
     LogScales,
     MeanScaleHyperprior,
     ScaleHyperprior,
+    SideBySide,
     from_compressai,
     mean_scale_hyperprior,
     scale_hyperprior,
@@ -56,15 +57,17 @@ def spread(layer: torch.nn.Module, values: Tensor, deviation: float) -> None:
     layer.bias.mul_(factor)
 
 
-def last_layer(codec: TransformCodec) -> torch.nn.Module:
-    """The layer that gives the parameters: scales (or their logarithms), then means."""
-    return next(layer for layer in reversed(codec.prior.side.synthesis) if hasattr(layer, "weight"))
+def last_layers(codec: TransformCodec) -> list[torch.nn.Module]:
+    """The layers that give the parameters: scales (or their logarithms), then means; one layer, or two side by side."""
+    synthesis = codec.prior.side.synthesis
+    networks = synthesis.networks if isinstance(synthesis, SideBySide) else [synthesis]
+    return [next(layer for layer in reversed(network) if hasattr(layer, "weight")) for network in networks]
 
 
 def lively(codec: TransformCodec, seed: int = 0) -> TransformCodec:
     """Weights of a network that has learned something: y, z, scales and means are far from being all the same."""
     generator = torch.Generator().manual_seed(seed)
-    side, last = codec.prior.side, last_layer(codec)
+    side = codec.prior.side
     x = picture(1, 3, 256, 256, seed=9)
     codec.eval()
     with torch.no_grad():
@@ -73,12 +76,13 @@ def lively(codec: TransformCodec, seed: int = 0) -> TransformCodec:
         spread(codec.analysis[-1], codec.analysis(x), 4.0)
         y = codec.prior.seen_by_side(codec.analysis(x))
         spread(side.analysis[-1], side.analysis(y), 3.0)
-        outputs = []
-        hook = last.register_forward_hook(lambda layer, inputs, output: outputs.append(output))
-        side(y)
-        hook.remove()
-        spread(last, outputs[0], 1.5)
-        last.bias[:M].add_(1.0)
+        for last in last_layers(codec):
+            outputs = []
+            hook = last.register_forward_hook(lambda layer, inputs, output, outputs=outputs: outputs.append(output))
+            side(y)
+            hook.remove()
+            spread(last, outputs[0], 1.5)
+        last_layers(codec)[0].bias[:M].add_(1.0)
     return codec
 
 
@@ -176,7 +180,7 @@ def test_strings_are_as_long_as_the_likelihoods_promise(kind: str) -> None:
     codec = built(kind)
     with torch.no_grad():
         # Scales as wide as y: a value that a table does not list costs less than its likelihood says, 1e-9 at least.
-        last_layer(codec).bias[:M].add_(3.0 if kind.startswith("slim") else 8.0)
+        last_layers(codec)[0].bias[:M].add_(3.0 if kind.startswith("slim") else 8.0)
         x = picture(1, 3, 512, 384)
         promised = {name: bits(value).item() / 8 for name, value in codec(x)["likelihoods"].items()}
     (z_string,), (y_string,) = codec.compress(x)["strings"]
