@@ -106,7 +106,7 @@ def main() -> None:
             for name, rate in rates.items()
         ),
         by_quality="\n".join(
-            f"| {point['quality']} | {point['bpp']:.3f} | {point['psnr']:.2f} dB | {point['ms_ssim']:.4f} |"
+            f"| {point['quality']:g} | {point['bpp']:.3f} | {point['psnr']:.2f} dB | {point['ms_ssim']:.4f} |"
             for point in result["codecs"]["lic"]["mean"]
         ),
         by_photo="\n".join(f"| {name} | {percent(rate)} |" for name, rate in rates["lic"]["limited"]["photos"].items()),
