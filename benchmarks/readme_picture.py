@@ -14,7 +14,7 @@ from tutorial_lib.workbench.figures import draw_image
 from tutorial_lib.workbench.images import photo
 from tutorial_lib.workbench.metrics import psnr
 
-QUALITY = 35
+QUALITY = 60
 
 
 def main() -> None:
