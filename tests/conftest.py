@@ -74,11 +74,11 @@ def gradients_reach_all():
 
 
 @pytest.fixture(scope="session")
-def other_ways_to_compute():
-    """Pairs of a name and a context manager: settings under which PyTorch may order its sums differently."""
+def threads():
+    """threads(number): a context in which PyTorch computes with so many."""
 
     @contextmanager
-    def threads(number: int) -> Iterator[None]:
+    def computing(number: int) -> Iterator[None]:
         before = torch.get_num_threads()
         torch.set_num_threads(number)
         try:
@@ -86,6 +86,12 @@ def other_ways_to_compute():
         finally:
             torch.set_num_threads(before)
 
+    return computing
+
+
+@pytest.fixture(scope="session")
+def other_ways_to_compute(threads):
+    """Pairs of a name and a context manager: settings under which PyTorch may order its sums differently."""
     return {"two threads": lambda: threads(2), "without mkldnn": lambda: torch.backends.mkldnn.flags(enabled=False)}
 
 

@@ -249,7 +249,7 @@ def test_files_of_others_are_refused(codec, fresh) -> None:
     with pytest.raises(BitstreamError, match=rf"another checkpoint .*{fresh.fingerprint()}.*{codec.fingerprint()}"):
         codec.decode(fresh.encode(cat(4, 4)))
     other = bitstream.pack(bitstream.Stream(4, 4, codec.fingerprint(), (b"12345678",)))
-    with pytest.raises(BitstreamError, match="made by first_codec, not by the full codec"):
+    with pytest.raises(BitstreamError, match="made by the codec called first_codec, not by codec"):
         codec.decode(other)
 
 

@@ -381,7 +381,7 @@ def test_files_of_another_checkpoint_or_codec_are_refused(shipped: FirstCodec) -
     stream = unpack(data)
     for changes, words in [
         ({"fingerprint": "0123456789abcdef"}, "another checkpoint .with the fingerprint 0123456789abcdef"),
-        ({"codec": "codec", "quality": 50}, "made by codec, not by the first codec"),
+        ({"codec": "codec", "quality": 50}, "made by the codec called codec, not by first_codec"),
     ]:
         with pytest.raises(BitstreamError, match=words):
             first_codec_files.decode(shipped, pack(replace(stream, **changes)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,16 +108,6 @@ def codec(kind: str) -> TransformCodec:
     return built(kind)
 
 
-@contextmanager
-def threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 # Exactness -------------------------------------------------------------------------------------------------------
 
 
@@ -141,7 +130,9 @@ def test_decoding_gives_exactly_the_forward_pass(codec: TransformCodec, size: tu
 
 
 @pytest.mark.parametrize(("batch", "size"), [(1, (1, 1)), (3, (65, 47)), (1, (130, 150))])
-def test_decoding_is_exact_with_two_threads(codec: TransformCodec, size: tuple[int, int], batch: int) -> None:
+def test_decoding_is_exact_with_two_threads(
+    codec: TransformCodec, size: tuple[int, int], batch: int, threads: Callable
+) -> None:
     with threads(2):
         assert_decodes_the_forward_pass(codec, picture(batch, 3, *size))
 

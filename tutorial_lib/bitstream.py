@@ -80,6 +80,16 @@ class Stream:
     def __post_init__(self) -> None:
         _check_facts(self, len(self.strings))
 
+    def check_made_by(self, codec: str, fingerprint: str) -> None:
+        """Raise BitstreamError unless it was made by this codec, with this decoder's fingerprint."""
+        if self.codec != codec:
+            raise BitstreamError(f"the file was made by the codec called {self.codec}, not by {codec}.")
+        if self.fingerprint != fingerprint:
+            raise BitstreamError(
+                f"the file was made with another checkpoint (with the fingerprint {self.fingerprint}, "
+                f"while this one's is {fingerprint})."
+            )
+
 
 @dataclass(frozen=True)
 class Section:

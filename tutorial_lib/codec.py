@@ -22,7 +22,6 @@ from tutorial_lib import bitstream
 from tutorial_lib.dct_transforms import BLOCK
 from tutorial_lib.padding import crop, pad_to_multiple
 from tutorial_lib.portable_slices import PortableSlices
-from tutorial_lib.rans import BitstreamError
 from tutorial_lib.transform_codec import Strings
 from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis, check_quality, quality_of
 from tutorial_lib.workbench.checkpoints import shipped
@@ -85,13 +84,7 @@ class Codec(nn.Module):
         if slices is not None and not 0 <= slices <= len(self.settings.slices):
             raise ValueError(f"slices is {slices}; this codec has 0 to {len(self.settings.slices)} of them.")
         stream = bitstream.unpack(data, None if slices is None else slices + 1)
-        if stream.codec != "codec":
-            raise BitstreamError(f"the file was made by {stream.codec}, not by the full codec.")
-        if stream.fingerprint != self.fingerprint():
-            raise BitstreamError(
-                f"the file was made with another checkpoint (with the fingerprint {stream.fingerprint}, "
-                f"while this one's is {self.fingerprint()})."
-            )
+        stream.check_made_by("codec", self.fingerprint())
         strings = [[piece] for piece in stream.strings]
         return to_uint8(self.decompress(strings, (stream.height, stream.width), stream.quality)["x_hat"].cpu())
 

@@ -4,7 +4,6 @@ from torch import Tensor
 
 from tutorial_lib.bitstream import Stream, check_size, pack, unpack
 from tutorial_lib.first_codec import FirstCodec
-from tutorial_lib.rans import BitstreamError
 from tutorial_lib.workbench.images import to_float, to_uint8
 
 
@@ -22,12 +21,6 @@ def decode(codec: FirstCodec, data: bytes) -> Tensor:
     Raises rans.BitstreamError for bytes that are damaged, or of another codec.
     """
     stream = unpack(data)
-    if stream.codec != "first_codec":
-        raise BitstreamError(f"the file was made by {stream.codec}, not by the first codec.")
-    if stream.fingerprint != codec.fingerprint():
-        raise BitstreamError(
-            f"the file was made with another checkpoint (with the fingerprint {stream.fingerprint}, "
-            f"while this one's is {codec.fingerprint()})."
-        )
+    stream.check_made_by("first_codec", codec.fingerprint())
     strings = [[string] for string in stream.strings]
     return to_uint8(codec.decompress(strings, (stream.height, stream.width))["x_hat"])
