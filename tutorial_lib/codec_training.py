@@ -32,7 +32,9 @@ from tutorial_lib.turns import turns_of
 from tutorial_lib.variable_rate import APART, HIGHEST, LEVELS, LOWEST, lambda_of
 
 BALANCE = 0.6  # bits grow nearly as λ^0.6; divided by it, all qualities weigh about the same in the loss
-Z_FREE = 300  # steps until z's bits count in full: a z that costs before it is of use would fall silent for good
+# Steps until z's bits count in full: a z that costs before it is of use would fall silent at once. (In the checkpoint
+# that ships it has nearly fallen silent later: what it could say, the first slice's turns find out by themselves.)
+Z_FREE = 300
 WARM_UP = 50  # steps in which the learning rates rise
 
 
@@ -50,14 +52,14 @@ class Preset:
 
 PRESETS = {
     "laptop": Preset(),  # minutes on two cores
-    "standard": Preset(  # an hour
+    "standard": Preset(  # an hour or less; the checkpoint that ships
         settings=Settings(hidden=192, depth=3, smooth=32, side=48, features=128, inner=96),
         steps=6000,
         batch=6,
         crop=160,
         rates=(1e-4, 7e-4, 2e-3),
     ),
-    "gpu": Preset(  # a day
+    "gpu": Preset(  # for a GPU; nobody has run it to its end yet
         settings=Settings(hidden=384, depth=6, smooth=64, side=96, features=192, inner=192),
         steps=200_000,
         batch=16,

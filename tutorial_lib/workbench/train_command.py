@@ -63,7 +63,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="CKPT", help="the checkpoint to write")
     meaning = "photos to measure on in the end, 24 at most (default: hold some of DIR out)"
     parser.add_argument("--valid", type=Path, metavar="DIR", help=meaning)
-    meaning = "how large and how long: minutes on two cores, an hour, or a day on a GPU; default: %(default)s"
+    meaning = "how large and how long: minutes on two cores, an hour, or long on a GPU; default: %(default)s"
     parser.add_argument("--preset", default=PRESETS[0], choices=PRESETS, help=meaning)
     parser.add_argument("--steps", type=int, metavar="N", help="how many (default: the preset's)")
     meaning = "crops in a step, over all devices (default: the preset's)"
