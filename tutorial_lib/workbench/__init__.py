@@ -1,1 +1,1 @@
-"""What the lessons lean on and nobody needs to study: images, metrics, classical codecs, figures, exercise checks."""
+"""What the lessons lean on and nobody needs to study: exercise checks, figures, photos, the set-up cell."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutorial_lib.workbench.checkpoints import shipped
+from tutorial_lib.files.checkpoints import shipped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +23,7 @@ CONTEXTS = (
     ("quarters", "conv"),
     ("quarters", "attention"),
 )
+PASSES = {"raster": "wavefront"}  # the same values, decoded in fewer passes
 UNEVEN = (12, 24, 36, 48, 60, 64, 68, 72)  # channels a slice, of 384: few in the first ones, where the most bits are
 
 
@@ -37,7 +38,7 @@ def priors() -> dict[str, Callable[[], nn.Module]]:
     M = sum(KEPT)
     kinds = {"conv": ConvContext, "attention": AttentionContext}
     contexts = {
-        f"{order}_{kind}": lambda order=order, kind=kind: slim_context(kinds[kind], order, M)
+        f"{order}_{kind}": lambda order=order, kind=kind: slim_context(kinds[kind], PASSES.get(order, order), M)
         for order, kind in CONTEXTS
     }
     slices = {f"slices_{K}": lambda K=K: slim_slices([M // K] * K, coarse_to_fine()) for K in (1, 4, 8, 12)}
