@@ -44,7 +44,7 @@ class ChannelSplit(nn.Module):
         if not torch.equal(order.sort().values, torch.arange(sum(sizes))):
             raise ValueError(f"order must hold each of the {sum(sizes)} channels once.")
         self.sizes = list(sizes)
-        self.register_buffer("order", order)
+        self.register_buffer("order", order, persistent=False)  # the constructor is always told
 
     def split(self, y: Tensor) -> tuple[Tensor, ...]:
         """(B, M, ...) -> each slice's (B, its size, ...)."""
