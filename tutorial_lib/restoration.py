@@ -1,0 +1,137 @@
+"""From decoded coefficients to a picture: corrections, inverse wavelet, and a restoration at half and quarter resolution.
+
+    ŷ ─ + corrections ─ · step ─ inverse wavelet ─ colours ─┬──────────────────────────────────────────── + ─ x̂
+                                                            ├─ half resolution ─ conv ─ + ─ conv ─ conv ──┘
+          features of the two finest levels ─ also seen     └─ quarter ─ residual blocks ─┘
+
+All of it is the decoder's alone and float32: whatever is computed here, nothing has to be decoded from it. It is worth an
+eighth of the bits (at equal PSNR), the corrections of coefficients a twentieth.
+
+From the first parts alone it gives the picture without its finest details (unrestored: the networks need all levels), or
+a small one: the low-pass of a level, divided by what the wavelet multiplies brightness with, 2 for each level.
+
+*Reach*: at quarter resolution 2 positions a block, at half resolution 3, behind the features' own.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tutorial_lib.quality import ROWS, QualityTable, plane, step_of
+from tutorial_lib.subband_prior import Decoded
+from tutorial_lib.wavelet import colour_matrix, join, sizes, turn_colours
+from tutorial_lib.whole_networks import UNIT
+
+SLOPE = 0.1
+
+
+class Conv(nn.Conv2d):
+    """A convolution that keeps the size: edges are repeated."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int = 3) -> None:
+        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="replicate")
+
+
+def act(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, SLOPE)
+
+
+class LastFeatures(nn.Module):
+    """Of the finest level: what is made of its features by its own coefficients, (B, C, h, w) -> like it."""
+
+    def __init__(self, C: int) -> None:
+        super().__init__()
+        self.mix, self.seen, self.last = nn.Conv2d(C, C, 1), Conv(18, C), Conv(C, C)
+
+    def forward(self, f: Tensor, y_hat: Tensor) -> Tensor:
+        t = y_hat.sign() * torch.log1p(y_hat.abs())
+        f = act(self.mix(f) + self.seen(torch.cat([t, t.abs()], dim=1)))
+        return act(self.last(f) + f)
+
+
+class Restoration(nn.Module):
+    """Adds to a picture what networks at a quarter and at half of its resolution make of it and of features.
+
+    fine, coarse: channels of the features of the two finest levels; half, quarter: widths; blocks: at a quarter.
+    """
+
+    def __init__(self, fine: int, coarse: int, half: int, quarter: int, blocks: int) -> None:
+        super().__init__()
+        self.inward = nn.Conv2d(48 + 4 * fine + coarse + 1, quarter, 1)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList([Conv(quarter, quarter), Conv(quarter, quarter)]) for _ in range(blocks)
+        )
+        self.upward = nn.Conv2d(quarter, 4 * half, 1)
+        self.first, self.second, self.third = Conv(12 + fine + 1, half), Conv(half, half), Conv(half, 12)
+        with torch.no_grad():
+            for _, second in self.blocks:
+                second.weight.mul_(0.1)
+            self.third.weight.zero_()
+            self.third.bias.zero_()
+
+    def forward(self, x: Tensor, fine: Tensor, coarse: Tensor, told: Tensor) -> Tensor:
+        """x (B, 3, H, W), fine (B, C, ⌈H/2⌉, ⌈W/2⌉), coarse (B, C, ⌈H/4⌉, ⌈W/4⌉), told (B, 1, 1, 1) -> like x."""
+        height, width = x.shape[-2:]
+        x = filled(x, 4)
+        fine = filled(fine, 2)
+        u, v = F.pixel_unshuffle(x, 2), F.pixel_unshuffle(x, 4)
+        at_half, at_quarter = (told.expand(-1, 1, *t.shape[-2:]) for t in (u, v))
+        t = torch.cat([v, F.pixel_unshuffle(fine, 2), coarse, at_quarter], dim=1)
+        t = self.inward(t.contiguous(memory_format=torch.channels_last))  # faster on CPUs
+        for first, second in self.blocks:
+            t = t + second(act(first(act(t))))
+        h = torch.cat([u, fine, at_half], dim=1).contiguous(memory_format=torch.channels_last)
+        h = act(self.first(h) + F.pixel_shuffle(self.upward(act(t)), 2))
+        h = self.third(act(self.second(h) + h))
+        return (x + F.pixel_shuffle(h, 2))[..., :height, :width]
+
+
+def filled(x: Tensor, multiple: int) -> Tensor:
+    """Edges repeated at the right and the bottom, up to multiples of a number."""
+    down, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+    return F.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
+
+
+class WaveletSynthesis(nn.Module):
+    """ŷ and the quality -> x̂. C: widths of the prior's features, from the finest level to the coarsest; two at least."""
+
+    def __init__(self, C: list[int] | tuple[int, ...], half: int, quarter: int, blocks: int) -> None:
+        super().__init__()
+        if len(C) < 2:
+            raise ValueError("the restoration looks at features of two levels: give two at least.")
+        self.levels = len(C)
+        self.last_features = LastFeatures(C[0])
+        self.corrections = nn.ModuleList(nn.Conv2d(c, 9, 1) for c in reversed(C))  # of details, coarse to fine
+        for conv in self.corrections:
+            nn.init.zeros_(conv.weight)
+            nn.init.zeros_(conv.bias)
+        self.log_step = nn.ModuleList(QualityTable(torch.zeros(ROWS, 9 if n else 3)) for n in range(len(C) + 1))
+        self.restoration = Restoration(C[0], C[1], half, quarter, blocks)
+        self.register_buffer("colours", colour_matrix(), persistent=False)
+
+    def forward(self, y_hat: Decoded, quality: Tensor, smaller: int = 0) -> Tensor:
+        """quality (B,) -> (B, 3, H, W), in [0, 1] but for errors; or the small picture of level `smaller`.
+
+        The small one's sides are H and W, halved `smaller` times and rounded up.
+        """
+        step = step_of(quality)
+        features = [f / UNIT for f in y_hat.features]
+        if len(features) > self.levels:
+            features[-1] = self.last_features(features[-1], y_hat.parts[-1])
+        sides = sizes(y_hat.shape, self.levels)
+        picture = y_hat.parts[0] * self.log_step[0](quality).exp()
+        for part in range(1, self.levels - smaller + 1):
+            details = y_hat.parts[part]
+            if part < len(features):
+                details = (details + self.corrections[part - 1](features[part])) * self.log_step[part](quality).exp()
+            picture = join(picture, details.unflatten(1, (3, 3)), sides[-part - 1])
+        picture = turn_colours(picture * (step / (255 * 2**smaller)), self.colours.T)
+        if not smaller and len(features) > self.levels:
+            picture = self.restoration(picture, features[-1], features[-2], plane(quality))
+        return picture + 0.5
+
+    def parameter_groups(self) -> list[dict]:
+        """For an optimizer: networks (at 3e-3 their loss jumps in long runs) and the steps' factors."""
+        steps = list(self.log_step.parameters())
+        networks = [p for name, p in self.named_parameters() if not name.startswith("log_step.")]
+        return [{"params": networks, "lr": 1e-3, "name": "synthesis"}, {"params": steps, "lr": 2e-3, "name": "steps"}]

@@ -1,0 +1,259 @@
+"""The networks that foresee a wavelet's coefficients, from coarse to fine, each with what is known by then.
+
+    low-pass      in four passes: each predicted from the positions around it that are known
+    each level    its low-pass and the coarser features -> features
+                  grey's three bands as a checkerboard in two passes (He et al. 2021), then the colours' six bands,
+                  which also see grey; and a bounded multiple of grey is their prediction
+                  features and coefficients -> features for the next level
+
+All of them are `WholeLayer`s. They see a coefficient as sign · log(1 + |y|), and its magnitude. They give for each
+coefficient a mean m and a level s (`laplace`).
+
+What codes or rates coefficients is not known here: `code`, a function, is called for each quarter of a pass with what is
+foreseen, and gives the whole numbers k that are (to be) coded; ŷ = k + m. Quarters are the positions of equal parity in
+rows and columns, so that a network computes only what is needed.
+
+*Reach*, in positions of a level: `Level` 2 + 1 for the low-pass's surroundings and 2 for its convolutions, 1 for a
+checkerboard in grey, one more in the colours, 2 behind it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, WholeLayer, round_to, straight
+
+COEFFICIENT_LIMIT = 2047.0  # of ŷ, in steps: beyond all that pictures lead to
+LOGARITHMS = 2**14  # entries of the table: magnitudes up to 256 steps
+HALVES = (((0, 0), (1, 1)), ((0, 1), (1, 0)))  # parities of rows and columns: a checkerboard
+QUARTERS = ((0, 0), (1, 1), (0, 1), (1, 0))  # in the order of the low-pass's passes
+
+
+class Pass(NamedTuple):
+    """Some coefficients: channels of a part, at rows ≡ row and columns ≡ column (mod 2)."""
+
+    part: int
+    channels: slice
+    row: int
+    column: int
+    valid: Tensor | None  # (C, h', w') bool: which of them exist; None: all
+
+    def of(self, y: list[Tensor]) -> Tensor:
+        """The coefficients of a list of parts: (B, C, h', w')."""
+        return y[self.part][:, self.channels, self.row :: 2, self.column :: 2]
+
+
+# Told a pass, means and levels (B, C, h', w'), it gives whole numbers of that shape.
+Code = Callable[[Pass, Tensor, Tensor], Tensor]
+
+
+def logarithm_table() -> Tensor:
+    """log(1 + n/64) in units of activations, rounded; no entry is near a half, where machines might differ."""
+    n = torch.arange(LOGARITHMS, dtype=torch.float64)
+    return torch.round(torch.log1p(n / OUTPUT_UNIT) * UNIT).float()
+
+
+class Logarithms(nn.Module):
+    """Coefficients (B, C, h, w) as networks see them: (B, 2 C, h, w), in units of activations."""
+
+    table: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", logarithm_table(), persistent=False)
+
+    def forward(self, y: Tensor, whole: bool) -> Tensor:
+        """y: in steps; multiples of 1/64 where numbers are whole."""
+        needed = not whole or (torch.is_grad_enabled() and y.requires_grad)
+        magnitudes = torch.log1p(y.abs().clamp(max=(LOGARITHMS - 1) / OUTPUT_UNIT)) * UNIT if needed else y
+        if whole:
+            places = (y.detach().abs() * OUTPUT_UNIT).clamp(max=LOGARITHMS - 1).int()
+            exact = self.table.index_select(0, places.flatten()).view_as(y)
+            magnitudes = straight(magnitudes, exact)
+        return torch.cat([magnitudes * y.detach().sign(), magnitudes], dim=1)
+
+
+def window_sum(x: Tensor, radius: int) -> Tensor:
+    """Sums over squares of side 2 · radius + 1, of those that lie within x (B, C, h, w): smaller by 2 · radius."""
+    for dim in (-2, -1):
+        n = x.shape[dim] - 2 * radius
+        x = sum(x.narrow(dim, k, n) for k in range(2 * radius + 1))
+    return x
+
+
+def surroundings(low: Tensor, radius: int, whole: bool) -> Tensor:
+    """What a low-pass (B, 3, h, w) has more than the mean of the square around it."""
+    padded = F.pad(low, (radius, radius, radius, radius), mode="replicate")
+    mean = window_sum(padded, radius) * (1 / (2 * radius + 1) ** 2)  # one product: rounded alike everywhere
+    return low - (round_to(mean, OUTPUT_UNIT) if whole else mean)
+
+
+def replicate(x: Tensor, radius: int = 1) -> Tensor:
+    return F.pad(x, (radius, radius, radius, radius), mode="replicate")
+
+
+def twice(x: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Each position four times: (B, C, h, w) -> (B, C, *shape), where h and w are half of that, rounded up."""
+    b, c, h, w = x.shape
+    rows = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(b, h, 2, w, 2, c)
+    return rows.reshape(b, 2 * h, 2 * w, c).permute(0, 3, 1, 2)[..., : shape[0], : shape[1]]
+
+
+def decoded(code: Code, which: Pass, m: Tensor, s: Tensor) -> Tensor:
+    """ŷ of a pass."""
+    y_hat = (code(which, m, s) + m).clamp(-COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
+    return y_hat if which.valid is None else y_hat.masked_fill(~which.valid, 0.0)
+
+
+class LowPass(nn.Module):
+    """The coarsest low-pass in four passes: the mean of known neighbours, and what a network adds. C: its width."""
+
+    def __init__(self, C: int) -> None:
+        super().__init__()
+        self.logarithms = Logarithms()
+        self.first = nn.ModuleList(WholeLayer(C, (8, 5, 1)) for _ in QUARTERS)
+        self.second = nn.ModuleList(WholeLayer(C, (C, 3, 1)) for _ in QUARTERS)
+        self.third = nn.ModuleList(WholeLayer(6, (C, 1, 1), output=True) for _ in QUARTERS)
+        self.features = WholeLayer(C, (7, 3, 1))
+        for layer in self.third:
+            start_small(layer, 0.05)
+
+    def forward(
+        self, shape: tuple[int, int], code: Code, usual: Tensor, plane: Tensor, whole: bool
+    ) -> tuple[Tensor, Tensor]:
+        """shape: of the low-pass; usual (B, 12, 1, 1) levels; plane (B, 1, 1, 1) in units -> ŷ, features."""
+        batch = len(plane)
+        known, mask = plane.new_zeros(batch, 3, *shape), plane.new_zeros(1, 1, *shape)
+        told = plane.expand(batch, 1, *shape)
+        for n, (row, column) in enumerate(QUARTERS):
+            here = (..., slice(row, None, 2), slice(column, None, 2))
+            linear = self._mean(known, mask, whole)
+            rest = self.logarithms((known - linear) * mask, whole)
+            x = torch.cat([rest, mask.expand(batch, 1, *shape) * UNIT, told], dim=1)  # (B, 8, h, w)
+            x = self.first[n](replicate(x, 2), whole=whole)
+            m, s = self.third[n](self.second[n](replicate(x), whole=whole), whole=whole)[here].chunk(2, dim=1)
+            if m.numel():
+                q = decoded(
+                    code, Pass(0, slice(0, 3), row, column, None), linear[here] + m, s + usual[:, 3 * n : 3 * n + 3]
+                )
+                known = scattered(known, here, q)
+                mask[here] = 1.0
+        x = self.logarithms(surroundings(known, 1, whole), whole)
+        return known, self.features(replicate(torch.cat([x, told], dim=1)), whole=whole)
+
+    @staticmethod
+    def _mean(known: Tensor, mask: Tensor, whole: bool) -> Tensor:
+        """Of the known positions in the 3 × 3 around each; 0 where there are none."""
+        sums, counts = (window_sum(F.pad(x, (1, 1, 1, 1)), 1) for x in (known, mask))
+        mean = sums * (1 / counts.clamp(min=1))
+        return round_to(mean, OUTPUT_UNIT) if whole else mean
+
+
+def scattered(x: Tensor, where: tuple, values: Tensor) -> Tensor:
+    """A copy of x with the values in their places; gradients flow to both."""
+    x = x.clone()
+    x[where] = values
+    return x
+
+
+def start_small(layer: WholeLayer, factor: float) -> None:
+    with torch.no_grad():
+        for weight in layer.weights:
+            weight.mul_(factor)
+        layer.bias.zero_()
+
+
+class Checkerboard(nn.Module):
+    """n bands in two passes, from features (C) and perhaps other known bands. P: its width."""
+
+    def __init__(self, n: int, C: int, P: int, other: int = 0) -> None:
+        super().__init__()
+        self.n = n
+        self.logarithms = Logarithms()
+        seen, half = [(2 * other, 3, 2)] if other else [], (2 * n, 3, 2)
+        self.first = nn.ModuleList([WholeLayer(P, (C, 1, 1), *seen), WholeLayer(P, (C, 1, 1), *seen, half)])
+        self.second = nn.ModuleList(WholeLayer(P, (P, 1, 1)) for _ in HALVES)
+        self.third = nn.ModuleList(WholeLayer(n * (3 if other else 2), (P, 1, 1), output=True) for _ in HALVES)
+        for layer in self.third:
+            start_small(layer, 0.1)
+
+    def forward(
+        self, f: Tensor, code: Code, where: Pass, usual: tuple[Tensor, Tensor], whole: bool, other: Tensor | None = None
+    ) -> Tensor:
+        """f (B, C, h, w); where: part, channels and validity (C, h, w); usual: levels of both halves -> ŷ (B, n, h, w)."""
+        h, w = f.shape[-2:]
+        known = f.new_zeros(len(f), self.n, h, w)
+        seen = [replicate(self.logarithms(other, whole))] if other is not None else []
+        for half, parities in enumerate(HALVES):
+            around = [*seen, replicate(self.logarithms(known, whole))] if half else seen
+            new = known
+            for row, column in parities:
+                here = (..., slice(row, None, 2), slice(column, None, 2))
+                mine = f[here]
+                if not mine.numel():
+                    continue
+                ends = row + 2 * mine.shape[-2] + 1, column + 2 * mine.shape[-1] + 1
+                z = self.first[half](mine, *(x[..., row : ends[0], column : ends[1]] for x in around), whole=whole)
+                z = self.second[half](z, plus=z, whole=whole)
+                m, s, *factor = self.third[half](z, whole=whole).split(self.n, dim=1)
+                if other is not None:
+                    grey = other[here].repeat(1, self.n // other.shape[1], 1, 1)
+                    follow = factor[0].clamp(-1, 1) * grey
+                    m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
+                valid = None if where.valid is None else where.valid[here]
+                which = where._replace(row=row, column=column, valid=valid)
+                new = scattered(new, here, decoded(code, which, m, s + usual[half]))
+            known = new
+        return known
+
+
+class Level(nn.Module):
+    """One level's details: grey's three bands (lh, hl, hh), then the three of either colour.
+
+    C: width of its features, coarser: of those that come in. P, P_colour: widths of the checkerboards.
+    finest: nothing follows, so there are no features to be made for it.
+    """
+
+    def __init__(self, C: int, coarser: int, P: int, P_colour: int, finest: bool) -> None:
+        super().__init__()
+        self.logarithms = Logarithms()
+        self.up = WholeLayer(C, (coarser, 1, 1), slope=1.0)
+        self.before = nn.ModuleList([WholeLayer(C, (C + 7, 3, 1)), WholeLayer(C, (C, 3, 1))])
+        self.grey, self.colour = Checkerboard(3, C, P), Checkerboard(6, C, P_colour, other=3)
+        self.after = None if finest else nn.ModuleList([WholeLayer(C, (C, 1, 1), (18, 3, 1)), WholeLayer(C, (C, 3, 1))])
+
+    def forward(
+        self,
+        f: Tensor,
+        low: Tensor,
+        code: Code,
+        part: int,
+        valid: Tensor | None,
+        usual: Tensor,
+        plane: Tensor,
+        whole: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """f: coarser features; low (B, 3, h, w): the low-pass in steps; valid (9, h, w) or None; usual (B, 18, 1, 1).
+
+        Gives ŷ (B, 9, h, w) and features (B, C, h, w).
+        """
+        shape = low.shape[-2:]
+        f = self.up(f, whole=whole)
+        if part > 1:  # the low-pass and the coarsest details have one size
+            f = twice(f, shape)
+        seen = self.logarithms(surroundings(low, 2, whole), whole)
+        x = torch.cat([f, seen, plane.expand(-1, 1, *shape)], dim=1)
+        f = self.before[0](replicate(x), whole=whole)
+        f = self.before[1](replicate(f), plus=f, whole=whole)
+        grey_pass = Pass(part, slice(0, 3), 0, 0, None if valid is None else valid[:3])
+        grey = self.grey(f, code, grey_pass, (usual[:, 0:3], usual[:, 9:12]), whole)
+        colour_pass = Pass(part, slice(3, 9), 0, 0, None if valid is None else valid[3:])
+        colour = self.colour(f, code, colour_pass, (usual[:, 3:9], usual[:, 12:18]), whole, grey)
+        y_hat = torch.cat([grey, colour], dim=1)  # (B, 9, h, w)
+        if self.after is not None:
+            f = self.after[0](f, replicate(self.logarithms(y_hat, whole)), whole=whole)
+            f = self.after[1](replicate(f), plus=f, whole=whole)
+        return y_hat, f
