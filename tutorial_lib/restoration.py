@@ -13,6 +13,8 @@ a small one: the low-pass of a level, divided by what the wavelet multiplies bri
 *Reach*: at quarter resolution 2 positions a block, at half resolution 3, behind the features' own.
 """
 
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,8 +34,9 @@ class Conv(nn.Conv2d):
         super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="replicate")
 
 
-def act(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, SLOPE)
+def act(x: Tensor, inplace: bool = False) -> Tensor:
+    """inplace: x is not needed any more, nor are gradients."""
+    return F.leaky_relu(x, SLOPE, inplace=inplace and not torch.is_grad_enabled())
 
 
 class LastFeatures(nn.Module):
@@ -41,12 +44,13 @@ class LastFeatures(nn.Module):
 
     def __init__(self, C: int) -> None:
         super().__init__()
-        self.mix, self.seen, self.last = nn.Conv2d(C, C, 1), Conv(18, C), Conv(C, C)
+        self.inward = nn.ModuleList([nn.Conv2d(C, C, 1), Conv(18, C)])
+        self.last = Conv(C, C)
 
     def forward(self, f: Tensor, y_hat: Tensor) -> Tensor:
         t = y_hat.sign() * torch.log1p(y_hat.abs())
-        f = act(self.mix(f) + self.seen(torch.cat([t, t.abs()], dim=1)))
-        return act(self.last(f) + f)
+        f = act(total(self.inward, (f, torch.cat([t, t.abs()], dim=1))), inplace=True)
+        return act(self.last(f) + f, inplace=True)
 
 
 class Restoration(nn.Module):
@@ -57,12 +61,14 @@ class Restoration(nn.Module):
 
     def __init__(self, fine: int, coarse: int, half: int, quarter: int, blocks: int) -> None:
         super().__init__()
-        self.inward = nn.Conv2d(48 + 4 * fine + coarse + 1, quarter, 1)
+        self.inward = nn.ModuleList([nn.Conv2d(3, quarter, 4, 4), nn.Conv2d(fine, quarter, 2, 2, bias=False)])
+        self.inward.extend([nn.Conv2d(coarse, quarter, 1, bias=False), nn.Conv2d(1, quarter, 1, bias=False)])
         self.blocks = nn.ModuleList(
             nn.ModuleList([Conv(quarter, quarter), Conv(quarter, quarter)]) for _ in range(blocks)
         )
         self.upward = nn.Conv2d(quarter, 4 * half, 1)
-        self.first, self.second, self.third = Conv(12 + fine + 1, half), Conv(half, half), Conv(half, 12)
+        self.first = nn.ModuleList([Conv(12, half), Conv(fine, half), nn.Conv2d(1, half, 1, bias=False)])
+        self.second, self.third = Conv(half, half), Conv(half, 12)
         with torch.no_grad():
             for _, second in self.blocks:
                 second.weight.mul_(0.1)
@@ -74,16 +80,19 @@ class Restoration(nn.Module):
         height, width = x.shape[-2:]
         x = filled(x, 4)
         fine = filled(fine, 2)
-        u, v = F.pixel_unshuffle(x, 2), F.pixel_unshuffle(x, 4)
-        at_half, at_quarter = (told.expand(-1, 1, *t.shape[-2:]) for t in (u, v))
-        t = torch.cat([v, F.pixel_unshuffle(fine, 2), coarse, at_quarter], dim=1)
-        t = self.inward(t.contiguous(memory_format=torch.channels_last))  # faster on CPUs
+        t = total(self.inward, (x, fine, coarse, told))
         for first, second in self.blocks:
-            t = t + second(act(first(act(t))))
-        h = torch.cat([u, fine, at_half], dim=1).contiguous(memory_format=torch.channels_last)
-        h = act(self.first(h) + F.pixel_shuffle(self.upward(act(t)), 2))
-        h = self.third(act(self.second(h) + h))
+            t = t + second(act(first(act(t)), inplace=True))
+        h = total(self.first, (F.pixel_unshuffle(x, 2), fine, told))
+        h = act(h + F.pixel_shuffle(self.upward(act(t)), 2), inplace=True)
+        h = self.third(act(self.second(h) + h, inplace=True))
         return (x + F.pixel_shuffle(h, 2))[..., :height, :width]
+
+
+def total(convs: nn.ModuleList, xs: tuple[Tensor, ...]) -> Tensor:
+    """Of a convolution of each: what one convolution of all would give, without copying them together."""
+    terms = (conv(x.contiguous(memory_format=torch.channels_last)) for conv, x in zip(convs, xs, strict=True))
+    return reduce(torch.add if torch.is_grad_enabled() else Tensor.add_, terms)
 
 
 def filled(x: Tensor, multiple: int) -> Tensor:

@@ -67,13 +67,16 @@ class Logarithms(nn.Module):
 
     def forward(self, y: Tensor, whole: bool) -> Tensor:
         """y: in steps; multiples of 1/64 where numbers are whole."""
-        needed = not whole or (torch.is_grad_enabled() and y.requires_grad)
-        magnitudes = torch.log1p(y.abs().clamp(max=(LOGARITHMS - 1) / OUTPUT_UNIT)) * UNIT if needed else y
+        y = y.permute(0, 2, 3, 1).contiguous()  # (B, h, w, C): networks are faster with channels last
+        magnitudes = None
+        if not whole or (torch.is_grad_enabled() and y.requires_grad):
+            magnitudes = torch.log1p(y.abs().clamp(max=(LOGARITHMS - 1) / OUTPUT_UNIT)) * UNIT
         if whole:
             places = (y.detach().abs() * OUTPUT_UNIT).clamp(max=LOGARITHMS - 1).int()
             exact = self.table.index_select(0, places.flatten()).view_as(y)
-            magnitudes = straight(magnitudes, exact)
-        return torch.cat([magnitudes * y.detach().sign(), magnitudes], dim=1)
+            magnitudes = exact if magnitudes is None else straight(magnitudes, exact)
+        seen = torch.cat([magnitudes * y.detach().sign(), magnitudes], dim=-1)
+        return seen.permute(0, 3, 1, 2)  # (B, 2 C, h, w), channels last in memory
 
 
 def window_sum(x: Tensor, radius: int) -> Tensor:
@@ -114,10 +117,10 @@ class LowPass(nn.Module):
     def __init__(self, C: int) -> None:
         super().__init__()
         self.logarithms = Logarithms()
-        self.first = nn.ModuleList(WholeLayer(C, (8, 5, 1)) for _ in QUARTERS)
+        self.first = nn.ModuleList(WholeLayer(C, (7, 5, 1), (1, 1, 1)) for _ in QUARTERS)
         self.second = nn.ModuleList(WholeLayer(C, (C, 3, 1)) for _ in QUARTERS)
         self.third = nn.ModuleList(WholeLayer(6, (C, 1, 1), output=True) for _ in QUARTERS)
-        self.features = WholeLayer(C, (7, 3, 1))
+        self.features = WholeLayer(C, (6, 3, 1), (1, 1, 1))
         for layer in self.third:
             start_small(layer, 0.05)
 
@@ -127,13 +130,12 @@ class LowPass(nn.Module):
         """shape: of the low-pass; usual (B, 12, 1, 1) levels; plane (B, 1, 1, 1) in units -> ŷ, features."""
         batch = len(plane)
         known, mask = plane.new_zeros(batch, 3, *shape), plane.new_zeros(1, 1, *shape)
-        told = plane.expand(batch, 1, *shape)
         for n, (row, column) in enumerate(QUARTERS):
             here = (..., slice(row, None, 2), slice(column, None, 2))
             linear = self._mean(known, mask, whole)
             rest = self.logarithms((known - linear) * mask, whole)
-            x = torch.cat([rest, mask.expand(batch, 1, *shape) * UNIT, told], dim=1)  # (B, 8, h, w)
-            x = self.first[n](replicate(x, 2), whole=whole)
+            x = torch.cat([rest, mask.expand(batch, 1, *shape) * UNIT], dim=1)  # (B, 7, h, w)
+            x = self.first[n](replicate(x, 2), plane, whole=whole)
             m, s = self.third[n](self.second[n](replicate(x), whole=whole), whole=whole)[here].chunk(2, dim=1)
             if m.numel():
                 q = decoded(
@@ -142,7 +144,7 @@ class LowPass(nn.Module):
                 known = scattered(known, here, q)
                 mask[here] = 1.0
         x = self.logarithms(surroundings(known, 1, whole), whole)
-        return known, self.features(replicate(torch.cat([x, told], dim=1)), whole=whole)
+        return known, self.features(replicate(x), plane, whole=whole)
 
     @staticmethod
     def _mean(known: Tensor, mask: Tensor, whole: bool) -> Tensor:
@@ -221,7 +223,7 @@ class Level(nn.Module):
         super().__init__()
         self.logarithms = Logarithms()
         self.up = WholeLayer(C, (coarser, 1, 1), slope=1.0)
-        self.before = nn.ModuleList([WholeLayer(C, (C + 7, 3, 1)), WholeLayer(C, (C, 3, 1))])
+        self.before = nn.ModuleList([WholeLayer(C, (C, 3, 1), (6, 3, 1), (1, 1, 1)), WholeLayer(C, (C, 3, 1))])
         self.grey, self.colour = Checkerboard(3, C, P), Checkerboard(6, C, P_colour, other=3)
         self.after = None if finest else nn.ModuleList([WholeLayer(C, (C, 1, 1), (18, 3, 1)), WholeLayer(C, (C, 3, 1))])
 
@@ -245,8 +247,7 @@ class Level(nn.Module):
         if part > 1:  # the low-pass and the coarsest details have one size
             f = twice(f, shape)
         seen = self.logarithms(surroundings(low, 2, whole), whole)
-        x = torch.cat([f, seen, plane.expand(-1, 1, *shape)], dim=1)
-        f = self.before[0](replicate(x), whole=whole)
+        f = self.before[0](replicate(f), replicate(seen), plane, whole=whole)
         f = self.before[1](replicate(f), plus=f, whole=whole)
         grey_pass = Pass(part, slice(0, 3), 0, 0, None if valid is None else valid[:3])
         grey = self.grey(f, code, grey_pass, (usual[:, 0:3], usual[:, 9:12]), whole)

@@ -55,7 +55,8 @@ def straight(x: Tensor, rounded: Tensor) -> Tensor:
 
 def round_to(x: Tensor, unit: float) -> Tensor:
     """The nearest multiple of 1/unit, a power of two; straight-through."""
-    return straight(x, torch.round(x.detach() * unit) / unit)
+    rounded = torch.round(x.detach()) if unit == 1 else (x.detach() * unit).round_().div_(unit)
+    return straight(x, rounded)
 
 
 class WholeLayer(nn.Module):
@@ -78,19 +79,49 @@ class WholeLayer(nn.Module):
         fan = sum(weight[0].numel() for weight in self.weights)
         self.bias = nn.Parameter((2 * torch.rand(channels) - 1) / fan**0.5)
         self.slope, self.output = slope, output
+        self._kept: tuple | None = None  # whole weights, and what they were made from
 
     def forward(self, *xs: Tensor, plus: Tensor | None = None, whole: bool) -> Tensor:
         """Inputs (B, C_n, h_n, w_n), in units; plus: like the sum, in units -> the layer's output, see above."""
-        weights, bias = self.whole_weights() if whole else (list(self.weights), self.bias * UNIT)
-        total = plus
-        for x, weight, stride in zip(xs, weights, self.strides, strict=True):
+        weights, bias = self._kept_weights() if whole else (list(self.weights), self.bias * UNIT)
+        total = None
+        for x, weight, stride in zip(xs, weights, self.strides, strict=True):  # summed: to join inputs costs more
             term = F.conv2d(x, weight, bias, stride)
-            total, bias = term if total is None else total + term, None
+            total, bias = term if total is None else _sum(total, term), None
+        total = total if plus is None else _sum(total, plus)
+        if torch.is_grad_enabled():
+            return self._finished(total, whole)
+        return self._finished_in_place(total, whole)
+
+    def _finished(self, total: Tensor, whole: bool) -> Tensor:
         if self.output:
             total = total / UNIT
             return (round_to(total, OUTPUT_UNIT) if whole else total).clamp(-OUTPUT_LIMIT, OUTPUT_LIMIT)
         total = F.leaky_relu(total, self.slope) if self.slope < 1 else total
         return (round_to(total, 1.0) if whole else total).clamp(-LIMIT, LIMIT)
+
+    def _finished_in_place(self, total: Tensor, whole: bool) -> Tensor:
+        """The same numbers, without gradients and in less time: all factors are powers of two."""
+        if self.output:
+            total = total.mul_(OUTPUT_UNIT / UNIT)
+            total = (total.round_() if whole else total).clamp_(-OUTPUT_LIMIT * OUTPUT_UNIT, OUTPUT_LIMIT * OUTPUT_UNIT)
+            return total.div_(OUTPUT_UNIT)
+        total = F.leaky_relu_(total, self.slope) if self.slope < 1 else total
+        return (total.round_() if whole else total).clamp_(-LIMIT, LIMIT)
+
+    def _kept_weights(self) -> tuple[list[Tensor], Tensor]:
+        """`whole_weights`, made anew when parameters or the mode have changed since."""
+        parameters = [*self.weights, self.bias]
+        if torch.is_grad_enabled() or any(p.is_inference() for p in parameters):
+            return self.whole_weights()
+        version = [(p._version, p.data_ptr()) for p in parameters]
+        if self._kept is None or self._kept[0] != version:
+            self._kept = version, self.whole_weights()
+        return self._kept[1]
+
+    def train(self, mode: bool = True) -> "WholeLayer":
+        self._kept = None  # whoever writes to `.data` leaves no trace, but changes the mode
+        return super().train(mode)
 
     def whole_weights(self) -> tuple[list[Tensor], Tensor]:
         """Weights of 8 bits and a bias, such that all sums are exact; with the float weights' gradients.
@@ -119,6 +150,11 @@ class WholeLayer(nn.Module):
         scale = torch.exp2(exponents.float())[:, None, None, None]  # powers of two: exact
         m = torch.round(weight.detach() * scale).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
         return straight(weight, m / scale)
+
+
+def _sum(x: Tensor, y: Tensor) -> Tensor:
+    """x + y, in the place of x where no gradients are needed."""
+    return x + y if torch.is_grad_enabled() else x.add_(y)
 
 
 def largest_sums(weights: Sequence[Tensor], bias: Tensor) -> Tensor:
