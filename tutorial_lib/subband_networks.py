@@ -142,7 +142,7 @@ class LowPass(nn.Module):
                     code, Pass(0, slice(0, 3), row, column, None), linear[here] + m, s + usual[:, 3 * n : 3 * n + 3]
                 )
                 known = scattered(known, here, q)
-                mask[here] = 1.0
+                mask = scattered(mask, here, 1.0)
         x = self.logarithms(surroundings(known, 1, whole), whole)
         return known, self.features(replicate(x), plane, whole=whole)
 
@@ -154,7 +154,7 @@ class LowPass(nn.Module):
         return round_to(mean, OUTPUT_UNIT) if whole else mean
 
 
-def scattered(x: Tensor, where: tuple, values: Tensor) -> Tensor:
+def scattered(x: Tensor, where: tuple, values: Tensor | float) -> Tensor:
     """A copy of x with the values in their places; gradients flow to both."""
     x = x.clone()
     x[where] = values
