@@ -29,7 +29,7 @@ LOWEST, HIGHEST, PER_OCTAVE = -4.5, 8.0, 8  # levels s of the tables
 TABLES = round((HIGHEST - LOWEST) * PER_OCTAVE) + 1
 WEIGHT = 1.4  # of errors, where a whole number is chosen
 TAIL = 2.0**-15  # beyond it, symbols are sent with the escape
-LEAST = -30.0  # log2 of a likelihood: about what an escape costs
+LEAST = -26.0  # log2 of a likelihood: about what an escape costs, 16 bits and some digits
 LOG2_E = 1 / math.log(2)
 
 
@@ -49,7 +49,7 @@ def level(index: Tensor) -> Tensor:
 
 
 def log2_likelihood(k: Tensor, s: Tensor) -> Tensor:
-    """log2 of the mass of whole numbers k, at levels s; the gradient goes to both. At least −30."""
+    """log2 of the mass of whole numbers k, at levels s; the gradient goes to both. At least LEAST."""
     t = 0.5 * torch.exp2(-s)
     zero = torch.log(-torch.expm1(-t)) * LOG2_E
     other = (torch.log(-torch.expm1(-2 * t)) - (2 * k.abs() - 1) * t) * LOG2_E - 1
@@ -60,7 +60,8 @@ def log2_likelihood(k: Tensor, s: Tensor) -> Tensor:
 def savings(s: Tensor) -> tuple[Tensor, Tensor]:
     """Bits saved by 0 instead of ±1, and by a step towards 0 from farther away."""
     t = 0.5 * torch.exp2(-s)
-    return 1 + (t - torch.log1p(torch.exp(-t))) * LOG2_E, 2 * t * LOG2_E
+    first = 1 + (t - torch.log1p(torch.exp(-t))) * LOG2_E
+    return first.clamp(max=16), (2 * t * LOG2_E).clamp(max=8)  # ±1 has 16 bits at most; then come an escape's digits
 
 
 @torch.no_grad()

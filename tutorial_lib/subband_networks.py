@@ -29,6 +29,7 @@ from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, WholeLayer, round_to,
 COEFFICIENT_LIMIT = 2047.0  # of ŷ, in steps: beyond all that pictures lead to
 LOGARITHMS = 2**14  # entries of the table: magnitudes up to 256 steps
 HALVES = (((0, 0), (1, 1)), ((0, 1), (1, 0)))  # parities of rows and columns: a checkerboard
+REST_RADIUS = 2  # what a known low-pass value is compared with: the mean of 5 × 5
 QUARTERS = ((0, 0), (1, 1), (0, 1), (1, 0))  # in the order of the low-pass's passes
 
 
@@ -132,8 +133,8 @@ class LowPass(nn.Module):
         known, mask = plane.new_zeros(batch, 3, *shape), plane.new_zeros(1, 1, *shape)
         for n, (row, column) in enumerate(QUARTERS):
             here = (..., slice(row, None, 2), slice(column, None, 2))
-            linear = self._mean(known, mask, whole)
-            rest = self.logarithms((known - linear) * mask, whole)
+            linear = self._mean(known, mask, 1, whole)
+            rest = self.logarithms((known - self._mean(known, mask, REST_RADIUS, whole)) * mask, whole)
             x = torch.cat([rest, mask.expand(batch, 1, *shape) * UNIT], dim=1)  # (B, 7, h, w)
             x = self.first[n](replicate(x, 2), plane, whole=whole)
             m, s = self.third[n](self.second[n](replicate(x), whole=whole), whole=whole)[here].chunk(2, dim=1)
@@ -147,9 +148,9 @@ class LowPass(nn.Module):
         return known, self.features(replicate(x), plane, whole=whole)
 
     @staticmethod
-    def _mean(known: Tensor, mask: Tensor, whole: bool) -> Tensor:
-        """Of the known positions in the 3 × 3 around each; 0 where there are none."""
-        sums, counts = (window_sum(F.pad(x, (1, 1, 1, 1)), 1) for x in (known, mask))
+    def _mean(known: Tensor, mask: Tensor, radius: int, whole: bool) -> Tensor:
+        """Of the known positions in the square around each; 0 where there are none."""
+        sums, counts = (window_sum(F.pad(x, (radius,) * 4), radius) for x in (known, mask))
         mean = sums * (1 / counts.clamp(min=1))
         return round_to(mean, OUTPUT_UNIT) if whole else mean
 

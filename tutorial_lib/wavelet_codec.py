@@ -80,7 +80,9 @@ class WaveletCodec(nn.Module):
         levels = self.prior.parts - 1
         if not 0 <= smaller <= levels:
             raise ValueError(f"a picture can be halved 0 to {levels} times, not {smaller}.")
-        y_hat = self.prior.decompress(strings[: levels - smaller + 1], shape, quality)
+        if smaller:
+            strings = strings[: levels - smaller + 1]
+        y_hat = self.prior.decompress(strings, shape, quality)
         return {"x_hat": self.synthesis(y_hat, qualities(quality, y_hat.parts[0]), smaller)}
 
     @torch.no_grad()
