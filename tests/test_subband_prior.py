@@ -121,7 +121,7 @@ def test_the_test_prior_has_something_to_code(prior) -> None:
     assert sum(len(index.unique()) > 4 for _, index in seen) > len(seen) / 2
     assert sum(float(m.std()) > 0.05 for m, _ in seen[1:] if m.numel() > 8) > len(seen) / 2
     assert all(part.unique().numel() > 5 for part in y_hat.parts)
-    assert all((f != 0).float().mean() > 0.3 and (f.abs() == 511).float().mean() < 0.3 for f in y_hat.features)
+    assert all((f != 0).float().mean() > 0.3 and (f.abs() == 1023).float().mean() < 0.3 for f in y_hat.features)
 
 
 def test_images_of_a_batch_are_coded_alone(prior) -> None:
@@ -362,13 +362,13 @@ def test_table_numbers_are_within_the_tables() -> None:
 def test_no_logarithm_is_near_a_half() -> None:
     """So that every machine's logarithm rounds to the same number."""
     n = torch.arange(LOGARITHMS, dtype=torch.float64)
-    exact = torch.log1p(n / 64) * UNIT
-    assert ((exact - exact.floor() - 0.5).abs() > 1e-7).all()
+    exact = torch.log1p(n / 256) * UNIT
+    assert ((exact - exact.floor() - 0.5).abs() > 1e-8).all()
     assert torch.equal(logarithm_table().double(), exact.round()) and logarithm_table().max() < 511
 
 
 def test_logarithms_of_whole_numbers_and_floats_agree() -> None:
-    y = torch.round(60 * torch.randn(2, 3, 5, 7) * 64) / 64
+    y = torch.round(60 * torch.randn(2, 3, 5, 7) * 256) / 256
     whole, real = (Logarithms()(y, whole=which) for which in (True, False))
     assert whole.shape == (2, 6, 5, 7) and (whole - real).abs().max() <= 0.5001
     assert torch.equal(whole[:, :3].abs(), whole[:, 3:]) and torch.equal(
@@ -381,7 +381,7 @@ def test_surroundings_are_means_of_squares() -> None:
     padded = torch.nn.functional.pad(low, (2, 2, 2, 2), mode="replicate")
     true = low - torch.nn.functional.avg_pool2d(padded, 5, 1)
     torch.testing.assert_close(surroundings(low, 2, whole=False), true, rtol=0, atol=1e-5)
-    rounded = surroundings(torch.round(low * 64) / 64, 2, whole=True) * 64
+    rounded = surroundings(torch.round(low * 256) / 256, 2, whole=True) * 256
     assert torch.equal(rounded, rounded.round())
 
 

@@ -59,7 +59,7 @@ def by_integers(made: WholeLayer, *xs: Tensor, plus: Tensor | None = None) -> Te
         sums = sums + ((weight.double() * fine).long().flatten(1) @ columns).unflatten(-1, size)
     real = sums.double() / fine
     if made.output:
-        return (torch.round(real * 2) / 64).clamp(-OUTPUT_LIMIT, OUTPUT_LIMIT).float()
+        return (torch.round(real * 4) / 256).clamp(-OUTPUT_LIMIT, OUTPUT_LIMIT).float()
     return torch.round(torch.where(real < 0, real * made.slope, real)).clamp(-LIMIT, LIMIT).float()
 
 
@@ -130,7 +130,7 @@ def test_the_self_test_passes_here_and_notices_a_convolution_that_is_not_exact(m
 # The bound ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gain", [1e-4, 1.0, 30.0, 1000.0])
+@pytest.mark.parametrize("gain", [1e-4, 1.0, 30.0, 300.0])
 def test_sums_are_bounded_and_weights_are_multiples(gain: float) -> None:
     made = layer(7, (64, 5, 1), (3, 3, 1), gain=gain)
     check(made)
@@ -144,12 +144,12 @@ def test_weights_get_coarser_where_sums_could_be_inexact() -> None:
     with torch.no_grad():
         made.weights[0].fill_(0.99)
     weights, bias = made.whole_weights()
-    assert weights[0].unique().tolist() == [1.0]  # multiples of 1/4: with 1/8 the sums could reach 2^24
-    assert EXACT / 8 < float(largest_sums(weights, bias).max()) < EXACT / 4
+    assert weights[0].unique().tolist() == [1.0]  # multiples of 1/2: with 1/4 the sums could reach 2^24
+    assert EXACT / 4 < float(largest_sums(weights, bias).max()) < EXACT / 2
     check(made)
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e30])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e30, 2**15])
 def test_diverged_weights_are_refused(bad: float) -> None:
     for place in ("weight", "bias"):
         made = layer(3, (2, 3, 1))

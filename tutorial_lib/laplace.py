@@ -39,7 +39,7 @@ def clamp_level(s: Tensor) -> Tensor:
 
 
 def indexes(s: Tensor) -> Tensor:
-    """The number of the nearest table, int32. Exact for multiples of 1/64."""
+    """The number of the nearest table, int32. Exact for multiples of 1/256."""
     return torch.round((s - LOWEST) * PER_OCTAVE).clamp(0, TABLES - 1).int()
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, WholeLayer, round_to, straight
 
 COEFFICIENT_LIMIT = 2047.0  # of ŷ, in steps: beyond all that pictures lead to
-LOGARITHMS = 2**14  # entries of the table: magnitudes up to 256 steps
+LOGARITHMS = 2**16  # entries of the table: magnitudes up to 256 steps
 HALVES = (((0, 0), (1, 1)), ((0, 1), (1, 0)))  # parities of rows and columns: a checkerboard
 REST_RADIUS = 2  # what a known low-pass value is compared with: the mean of 5 × 5
 QUARTERS = ((0, 0), (1, 1), (0, 1), (1, 0))  # in the order of the low-pass's passes
@@ -52,7 +52,7 @@ Code = Callable[[Pass, Tensor, Tensor], Tensor]
 
 
 def logarithm_table() -> Tensor:
-    """log(1 + n/64) in units of activations, rounded; no entry is near a half, where machines might differ."""
+    """log(1 + n/256) in units of activations, rounded; no entry is near a half, where machines might differ."""
     n = torch.arange(LOGARITHMS, dtype=torch.float64)
     return torch.round(torch.log1p(n / OUTPUT_UNIT) * UNIT).float()
 
@@ -67,7 +67,7 @@ class Logarithms(nn.Module):
         self.register_buffer("table", logarithm_table(), persistent=False)
 
     def forward(self, y: Tensor, whole: bool) -> Tensor:
-        """y: in steps; multiples of 1/64 where numbers are whole."""
+        """y: in steps; multiples of 1/256 where numbers are whole."""
         y = y.permute(0, 2, 3, 1).contiguous()  # (B, h, w, C): networks are faster with channels last
         magnitudes = None
         if not whole or (torch.is_grad_enabled() and y.requires_grad):
@@ -204,7 +204,7 @@ class Checkerboard(nn.Module):
                 m, s, *factor = self.third[half](z, whole=whole).split(self.n, dim=1)
                 if other is not None:
                     grey = other[here].repeat(1, self.n // other.shape[1], 1, 1)
-                    follow = factor[0].clamp(-1, 1) * grey
+                    follow = factor[0].clamp(-1, 1) * grey.clamp(-255, 255)  # below 2^24 in units of 2^-16
                     m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
                 valid = None if where.valid is None else where.valid[here]
                 which = where._replace(row=row, column=column, valid=valid)

@@ -28,9 +28,9 @@ from torch import Tensor
 
 STEPS = (-1.586134342, -0.05298011854, 0.8829110762, 0.4435068522)  # CDF 9/7: predict, update, predict, update
 SCALE = 1.149604398  # low · S, high / S: both filters then have a norm near 1
-FRACTION = 6  # bits behind the point of what `join_whole` reads and writes
-LARGEST = 2**17  # of its numbers, in units of 2^-6
-PRECISION = 12  # bits of its constants; (2^17 + 2^17) · 1.586 · 2^12 is below 2^31
+FRACTION = 8  # bits behind the point of what `join_whole` reads and writes
+LARGEST = 2**19  # of its numbers, in units of 2^-8; a window's 25 of them add up to less than 2^24
+PRECISION = 20  # bits of its constants; (2^19 + 2^19) · 1.586 · 2^20 is below 2^53, so doubles would do as well
 
 
 def colour_matrix() -> Tensor:
@@ -85,10 +85,10 @@ def join(low: Tensor, details: Tensor, shape: tuple[int, int]) -> Tensor:
 def join_whole(low: Tensor, details: Tensor, shape: tuple[int, int]) -> Tensor:
     """`join` in whole numbers: the same on every machine.
 
-    All are float32 multiples of 2^-6 within ±2^11, given and returned. What is beyond is cut off.
+    All are float32 multiples of 2^-8 within ±2^11, given and returned. What is beyond is cut off.
     """
-    lh, hl, hh = _bands(torch.round(details * 2.0**FRACTION).int(), shape)
-    low = torch.round(low * 2.0**FRACTION).int()
+    lh, hl, hh = _bands(torch.round(details * 2.0**FRACTION).long(), shape)
+    low = torch.round(low * 2.0**FRACTION).long()
     rows = _join_rows_whole(low.mT, hl.mT).mT, _join_rows_whole(lh.mT, hh.mT).mT
     return _join_rows_whole(*rows).float() * 2.0**-FRACTION
 
@@ -124,7 +124,7 @@ def _join_rows(low: Tensor, high: Tensor) -> Tensor:
 
 
 def _join_rows_whole(low: Tensor, high: Tensor) -> Tensor:
-    """The same, of int32 within ±LARGEST."""
+    """The same, of int64 within ±LARGEST."""
     if high.shape[-2] == 0:
         return low
     even, odd = _times(low, 1 / SCALE), _times(high, SCALE)
@@ -137,7 +137,7 @@ def _join_rows_whole(low: Tensor, high: Tensor) -> Tensor:
 
 
 def _times(x: Tensor, factor: float) -> Tensor:
-    """Whole numbers times a constant of 12 bits, to the nearest whole number. (>> rounds down, and so is defined.)"""
+    """Whole numbers times a constant of 20 bits, to the nearest whole number. (>> rounds down, and so is defined.)"""
     return (x * round(factor * 2**PRECISION) + 2 ** (PRECISION - 1)) >> PRECISION
 
 

@@ -5,16 +5,16 @@ not depend on the machine; but (a + b) + c is not a + (b + c) in floats, and how
 affair. Sums of *whole numbers* have no such trouble as long as all of them stay below 2^24, which float32 represents
 exactly (Ballé, Johnston & Minnen 2019, who use integer types). Then an ordinary float32 convolution is exact in any order.
 
-    activations   whole numbers from −511 to 511 (10 bits), in units of 1/32
+    activations   whole numbers from −1023 to 1023 (11 bits), in units of 1/64
     weights       8 bits and a power of two for each output channel: m · 2^-e, |m| ≤ 127
     sums          Σ w·a + b: multiples of 2^-e, exact
-    output        leaky ReLU of slope 1/8 (exact, too), round, clamp to −511 … 511
+    output        leaky ReLU of slope 1/8 (exact, too), round, clamp to −1023 … 1023
 
-All layers use the one unit 1/32, so nothing is calibrated on data: the range ±16 is part of what is trained. In
+All layers use the one unit 1/64, so nothing is calibrated on data: the range ±16 is part of what is trained. In
 training the same layers work on floats, the clamp included. With `whole=True` weights and activations are rounded, in
 training with straight-through gradients (Jacob et al. 2018), so that the last steps can get used to it.
 
-*Invariant.* For each output channel (Σ|w| · 511 + |b|) / unit < 2^24, where the unit is the finest that occurs in its
+*Invariant.* For each output channel (Σ|w| · 1023 + |b|) / unit < 2^24, where the unit is the finest that occurs in its
 sums. `WholeLayer.whole_weights` makes weights coarser until that holds, for every input there can be. It makes them from
 the float32 weights by operations that are exact or defined to the last bit, so nothing is stored twice.
 
@@ -27,12 +27,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-UNIT = 32.0  # of activations: the number n stands for n / 32
-LIMIT = 511.0  # of activations, in units
+UNIT = 64.0  # of activations: the number n stands for n / 64
+LIMIT = 1023.0  # of activations, in units
 WEIGHT_LIMIT = 127.0
 EXACT = 2.0**24  # whole numbers up to here are exact in float32
 SLOPE = 0.125  # of negative values: a power of two
-OUTPUT_UNIT = 64.0  # of outputs, which are real numbers: multiples of 1/64
+OUTPUT_UNIT = 256.0  # of outputs, which are real numbers: multiples of 1/256
 OUTPUT_LIMIT = 128.0
 
 
@@ -64,7 +64,7 @@ class WholeLayer(nn.Module):
 
     channels: of the sum. inputs: for each input its channels, the kernel's side and the stride. Nothing is padded here.
     slope: of negative values, a power of two; 1: no activation function.
-    output: give real numbers, multiples of 1/64 within ±128, instead of activations in units.
+    output: give real numbers, multiples of 1/256 within ±128, instead of activations in units.
     """
 
     def __init__(
@@ -143,6 +143,8 @@ class WholeLayer(nn.Module):
             beyond = largest_sums(weights, bias) / step >= EXACT
             if not bool(beyond.any()):
                 return weights, straight(self.bias * UNIT, bias)
+            if bool((beyond & (finest == 0)).any()):
+                raise ValueError("a network's weights are so large that sums cannot be exact: they have diverged.")
             exponents = exponents - (beyond & (exponents == finest)).to(exponents.dtype)
 
     @staticmethod
