@@ -1,4 +1,4 @@
-"""The wavelet's prior: the decoder finds the encoder's coefficients to the last bit, from all of the stream or a part."""
+"""The wavelet's prior: the decoder finds the encoder's coefficients to the bit, from all of the stream or a part."""
 
 from __future__ import annotations
 
@@ -218,8 +218,8 @@ def test_strings_that_do_not_fit_are_refused(prior) -> None:
         [],
         [*strings, [b""]],
         [[b""], *strings[1:]],
-        strings[:-1] + [[strings[-1][0][:-4]]],
-        strings[:-1] + [[strings[-1][0] + b"\0\0\0\0"]],
+        [*strings[:-1], [strings[-1][0][:-4]]],
+        [*strings[:-1], [strings[-1][0] + b"\0\0\0\0"]],
         [strings[0] * 2, *strings[1:]],
         [[b"\xff" * 8], *([b""] for _ in strings[1:])],
     ):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tutorial_lib import wavelet
 
-# Antonini et al. 1992, Table III, from the middle outwards; scaled to a gain of 1 at zero (low) and of 2 at Nyquist (high)
+# Antonini et al. 1992, from the middle outwards; scaled to a gain of 1 at zero (low) and of 2 at Nyquist (high)
 LOW = [0.602949018236, 0.266864118443, -0.078223266529, -0.016864118443, 0.026748757411]
 HIGH = [1.115087052457, -0.591271763114, -0.057543526228, 0.091271763114]
 

@@ -1,8 +1,8 @@
 """One network for every quality: what depends on it, from 1 to 100.
 
     λ(quality)   how much an error costs: in equal ratios from one quality to the next
-    step         of the quantizer, the same for all bands: STEP / √λ grey levels (Cui et al. 2021 learn gains; here they are
-                 fixed, because the transform is nearly orthonormal, and learned ones drift in long trainings)
+    step         of the quantizer, the same for all bands: STEP / √λ grey levels (Cui et al. 2021 learn gains; here
+                 they are fixed: the transform is nearly orthonormal, and learned ones drift in long trainings)
     plane        the quality as one more input of a network
     QualityTable numbers that are learned for ten qualities and interpolated in between
 

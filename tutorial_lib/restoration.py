@@ -1,14 +1,14 @@
-"""From decoded coefficients to a picture: corrections, inverse wavelet, and a restoration at half and quarter resolution.
+"""From decoded coefficients to a picture: corrections, inverse wavelet, restoration at half and quarter resolution.
 
     ŷ ─ + corrections ─ · step ─ inverse wavelet ─ colours ─┬──────────────────────────────────────────── + ─ x̂
                                                             ├─ half resolution ─ conv ─ + ─ conv ─ conv ──┘
           features of the two finest levels ─ also seen     └─ quarter ─ residual blocks ─┘
 
-All of it is the decoder's alone and float32: whatever is computed here, nothing has to be decoded from it. It is worth an
-eighth of the bits (at equal PSNR), the corrections of coefficients a twentieth.
+All of it is the decoder's alone and float32: no symbol depends on what is computed here. It is worth an eighth of the
+bits (at equal PSNR), the corrections of coefficients a twentieth.
 
-From the first parts alone it gives the picture without its finest details (unrestored: the networks need all levels), or
-a small one: the low-pass of a level, divided by what the wavelet multiplies brightness with, 2 for each level.
+From the first parts alone it gives the picture without its finest details (unrestored: the networks need all levels),
+or a small one: the low-pass of a level, divided by what the wavelet multiplies brightness with, 2 for each level.
 
 *Reach*: at quarter resolution 2 positions a block, at half resolution 3, behind the features' own.
 """
@@ -102,7 +102,7 @@ def filled(x: Tensor, multiple: int) -> Tensor:
 
 
 class WaveletSynthesis(nn.Module):
-    """ŷ and the quality -> x̂. C: widths of the prior's features, from the finest level to the coarsest; two at least."""
+    """ŷ and the quality -> x̂. C: widths of the prior's features, from the finest level on; two at least."""
 
     def __init__(self, C: list[int] | tuple[int, ...], half: int, quarter: int, blocks: int) -> None:
         super().__init__()

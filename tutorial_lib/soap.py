@@ -10,11 +10,12 @@ there, and turns that back:
 
     N = Q_Lᵀ mean(G) Q_R        V = E[(Q_Lᵀ G Q_R)²]        W ← W − lr · Q_L (N / (√V + ε)) Q_Rᵀ
 
-The bases are renewed every few steps by one QR step of power iteration, L Q_L = Q R, which is cheap; V follows when the
+The bases are renewed every few steps by one QR step of power iteration, L Q_L = Q R, which is cheap; V follows when
 eigenvectors change places. The first gradient only starts the averages: nothing moves.
 
-Kernels of convolutions count as matrices (out, in · k · k). A side of 1 or beyond `largest` keeps its axes; vectors are
-left to Adam. All state is tensors of the parameter's type, so that `state_dict` saves it and training goes on to the bit.
+Kernels of convolutions count as matrices (out, in · k · k). A side beyond `largest` keeps its axes; vectors, and
+matrices of one row or column, are left to Adam. All state is tensors, so that `state_dict` saves it and training goes
+on to the bit.
 """
 
 from collections.abc import Callable, Iterable

@@ -9,12 +9,13 @@
 All of them are `WholeLayer`s. They see a coefficient as sign · log(1 + |y|), and its magnitude. They give for each
 coefficient a mean m and a level s (`laplace`).
 
-What codes or rates coefficients is not known here: `code`, a function, is called for each quarter of a pass with what is
-foreseen, and gives the whole numbers k that are (to be) coded; ŷ = k + m. Quarters are the positions of equal parity in
-rows and columns, so that a network computes only what is needed.
+What codes or rates coefficients is not known here. `code`, a function, is called for each quarter of a pass with what
+is foreseen, and gives the whole numbers k that are (to be) coded; ŷ = k + m. Quarters are the positions of equal parity
+in rows and columns, so that a network computes only what is needed.
 
-*Reach*, in positions of a level: `Level` 2 + 1 for the low-pass's surroundings and 2 for its convolutions, 1 for a
-checkerboard in grey, one more in the colours, 2 behind it.
+*Reach*, in positions of a level: 2 for the low-pass's surroundings, 2 for the convolutions behind it, 1 for a
+checkerboard's second pass in grey and 2 in the colours, 2 for the convolutions that follow: 9 together, and what the
+coarser level's features reach, halved positions counted twice.
 """
 
 from collections.abc import Callable
@@ -186,7 +187,7 @@ class Checkerboard(nn.Module):
     def forward(
         self, f: Tensor, code: Code, where: Pass, usual: tuple[Tensor, Tensor], whole: bool, other: Tensor | None = None
     ) -> Tensor:
-        """f (B, C, h, w); where: part, channels and validity (C, h, w); usual: levels of both halves -> ŷ (B, n, h, w)."""
+        """f (B, C, h, w); where: part, channels and validity (C, h, w); usual: of both halves -> ŷ (B, n, h, w)."""
         h, w = f.shape[-2:]
         known = f.new_zeros(len(f), self.n, h, w)
         seen = [replicate(self.logarithms(other, whole))] if other is not None else []

@@ -50,7 +50,8 @@ class SubbandPrior(nn.Module):
 
     C, P, P_colour: widths of features and checkerboards, from the finest level to the coarsest.
 
-    y: `Coefficients`, ŷ: `Decoded`. condition: qualities (B,), real numbers from 1 to 100, in `forward`; one whole number in coding.
+    y: `Coefficients`, ŷ: `Decoded`.
+    condition: qualities (B,), real numbers from 1 to 100, in `forward`; one whole number in coding.
     rounds: train in whole numbers, too, with straight-through gradients: for the last steps.
     """
 
@@ -77,7 +78,7 @@ class SubbandPrior(nn.Module):
     def scan(
         self, shape: tuple[int, int], quality: Tensor, code: Code, whole: bool, parts: int | None = None
     ) -> Decoded:
-        """Go through the first parts (None: all) of pictures of that shape; quality (B,). See the module's docstring."""
+        """Go through the first parts (None: all) of pictures of that shape; quality (B,): see the module's text."""
         parts = self.parts if parts is None else parts
         sides = sizes(shape, len(self.levels))  # of the picture, then of each level
         told = plane(quality, UNIT if whole else None) * UNIT
@@ -116,7 +117,7 @@ class SubbandPrior(nn.Module):
         return y_hat, {f"part{n}": torch.exp2(torch.cat(each, dim=1)) for n, each in enumerate(rated)}
 
     def build_coder(self) -> None:
-        """Make the coding tables. Raises ValueError for weights that have diverged, RuntimeError if sums are not exact."""
+        """Make the coding tables. Raises ValueError for diverged weights, RuntimeError if sums are not exact."""
         self.check()
         self.slot.build(laplace.LaplaceTables())
 
@@ -157,7 +158,7 @@ class SubbandPrior(nn.Module):
 
     @torch.no_grad()
     def decompress(self, strings: Strings, shape: tuple[int, int], condition: int) -> Decoded:
-        """ŷ of a picture of that shape, from the first pieces or all of them. Raises BitstreamError for damaged ones."""
+        """ŷ of pictures of that shape, from the first pieces or all. Raises BitstreamError for damaged ones."""
         check_quality(condition)
         if not 1 <= len(strings) <= self.parts:
             raise BitstreamError(f"this codec reads 1 to {self.parts} strings a picture, not {len(strings)}.")

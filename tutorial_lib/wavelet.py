@@ -3,7 +3,7 @@
     split:  x (h, w)  ->  low-pass (⌈h/2⌉, ⌈w/2⌉)  and three bands of details: lh, hl, hh
     join:   the way back
 
-Along one axis the samples at even places (`even`) and those between them (`odd`) lift each other in turn (Sweldens 1996;
+Along one axis samples at even places (`even`) and those between them (`odd`) lift each other in turn (Sweldens 1996;
 Daubechies & Sweldens 1998). A step adds to each sample a multiple of its two neighbours of the other kind:
 
     odd  += −1.586 · (left even + right even)        predict

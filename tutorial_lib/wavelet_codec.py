@@ -1,6 +1,6 @@
 """The full codec: a fixed wavelet, a prior that goes from coarse to fine, and a restoration.
 
-    x ─ colours ─ CDF 9/7, five levels ─ : step(quality) ─ y ─ prior ─ ŷ ─ corrections ─ inverse wavelet ─ restoration ─ x̂
+    x ─ colours ─ CDF 9/7, five levels ─ : step ─ y ─ prior ─ ŷ ─ corrections ─ inverse wavelet ─ restoration ─ x̂
 
 Any size; nothing is padded. What a picture's first parts say is a whole picture already: of less detail, or small.
 """

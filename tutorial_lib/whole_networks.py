@@ -3,7 +3,8 @@
 A decoder must find the table that the encoder used, for every symbol. If a network chooses the table, its result must
 not depend on the machine; but (a + b) + c is not a + (b + c) in floats, and how a library orders its sums is its own
 affair. Sums of *whole numbers* have no such trouble as long as all of them stay below 2^24, which float32 represents
-exactly (Ballé, Johnston & Minnen 2019, who use integer types). Then an ordinary float32 convolution is exact in any order.
+exactly (Ballé, Johnston & Minnen 2019, who use integer types). Then an ordinary float32 convolution is exact in any
+order.
 
     activations   whole numbers from −1023 to 1023 (11 bits), in units of 1/64
     weights       8 bits and a power of two for each output channel: m · 2^-e, |m| ≤ 127
@@ -15,10 +16,10 @@ training the same layers work on floats, the clamp included. With `whole=True` w
 training with straight-through gradients (Jacob et al. 2018), so that the last steps can get used to it.
 
 *Invariant.* For each output channel (Σ|w| · 1023 + |b|) / unit < 2^24, where the unit is the finest that occurs in its
-sums. `WholeLayer.whole_weights` makes weights coarser until that holds, for every input there can be. It makes them from
-the float32 weights by operations that are exact or defined to the last bit, so nothing is stored twice.
+sums. `WholeLayer.whole_weights` makes weights coarser until that holds, for every input there can be. It makes them
+from the float32 weights by operations that are exact or defined to the last bit, so nothing is stored twice.
 
-What it takes is float32 convolutions that multiply and add: no Winograd, no TF32, no bfloat16. `self_test` notices others.
+What it takes is float32 convolutions that multiply and add: no Winograd, no bfloat16. `self_test` notices others.
 """
 
 from collections.abc import Sequence
