@@ -2,7 +2,8 @@
 # make test       set up (once) and run every test, the notebooks included
 # make notebooks  execute all notebooks in place and leave clean metadata
 # make env        only set up
-# make lint       ruff, format included
+# make lint       ruff, format included, and mypy
+# make coverage   which lines and branches the tests reach: a report, on the terminal and in htmlcov/
 # make bench      side-by-side measurements against peers
 # make train      train notebook 07's codec: DATA=folder of photos, VALID=photos to measure on
 # make train-lessons  train the priors that notebooks 08 to 10 compare, the same way
@@ -15,7 +16,7 @@ EXTRAS := notebooks,peers,dev
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test notebooks env lint bench train train-lessons train-codec
+.PHONY: lab test notebooks env lint coverage bench train train-lessons train-codec
 
 env: $(READY)
 
@@ -39,6 +40,10 @@ notebooks: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+coverage: $(READY)
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html tests
 
 bench: $(READY)
 	$(BIN)/python benchmarks/coders.py

@@ -15,12 +15,13 @@ from tqdm import tqdm
 
 from tutorial_lib.codec import CHECKPOINT, Codec
 from tutorial_lib.codec_training import PRESETS
-from tutorial_lib.workbench import evaluation
-from tutorial_lib.workbench.checkpoints import facts_of, shipped
-from tutorial_lib.workbench.evaluation_plot import plot_bytes
-from tutorial_lib.workbench.file_codecs import CLASSICAL, JPEG, lic
-from tutorial_lib.workbench.images import PHOTOS, from_pil, photo, photos_in
-from tutorial_lib.workbench.whole_files import write_whole
+from tutorial_lib.evaluation import comparison as evaluation
+from tutorial_lib.evaluation.file_codecs import CLASSICAL, JPEG, lic
+from tutorial_lib.evaluation.plot import plot_bytes
+from tutorial_lib.files.atomic_write import atomic_write
+from tutorial_lib.files.checkpoints import metadata_of, shipped
+from tutorial_lib.files.images import from_pil, photos_in
+from tutorial_lib.workbench.photos import PHOTOS, photo
 
 CARD = """# Model card: {name}
 
@@ -85,7 +86,7 @@ def main() -> None:
     with tqdm(total=len(photos) * sum(len(codec.qualities) for codec in codecs), unit="file") as bar:
         result = evaluation.evaluate(photos, codecs, JPEG, bar.update)
 
-    facts, codec = facts_of(options.checkpoint), Codec.load(options.checkpoint)
+    facts, codec = metadata_of(options.checkpoint), Codec.load(options.checkpoint)
     rates = {name: each["bd_rate"] for name, each in result["codecs"].items() if name != JPEG.name}
     plot = options.checkpoint.with_suffix(".png")
     card = CARD.format(
@@ -112,8 +113,8 @@ def main() -> None:
         by_photo="\n".join(f"| {name} | {percent(rate)} |" for name, rate in rates["lic"]["limited"]["photos"].items()),
         plot=plot.name,
     )
-    write_whole(plot, plot_bytes(result, plot))
-    write_whole(options.checkpoint.with_suffix(".md"), card.encode())
+    atomic_write(plot, plot_bytes(result, plot))
+    atomic_write(options.checkpoint.with_suffix(".md"), card.encode())
     print("\n".join(line for line in card.splitlines() if line.startswith("| ")))
 
 

@@ -27,13 +27,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tutorial_lib import training
+from tutorial_lib.evaluation.classical import decode, jpeg_encode
+from tutorial_lib.evaluation.metrics import bd_rate, psnr
+from tutorial_lib.files.images import from_pil, photos_in, to_float, to_pil, to_uint8
+from tutorial_lib.files.pictures import to_rgb8
 from tutorial_lib.first_codec import CHECKPOINT, FirstCodec
 from tutorial_lib.information import bits
+from tutorial_lib.training import RandomCrops
 from tutorial_lib.workbench import first_codec_files
-from tutorial_lib.workbench.classical import decode, jpeg_encode
-from tutorial_lib.workbench.images import PHOTOS, RandomCrops, from_pil, photo, photos_in, to_float, to_pil, to_uint8
-from tutorial_lib.workbench.metrics import bd_rate, psnr
-from tutorial_lib.workbench.picture_files import to_rgb8
+from tutorial_lib.workbench.photos import PHOTOS, photo
 
 STEPS, SEED = 2000, 0
 LAMBDAS = (0.0012, 0.0025, 0.0067, 0.013, 0.025)

@@ -26,14 +26,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tutorial_lib.context import ContextPrior
+from tutorial_lib.evaluation.metrics import psnr
+from tutorial_lib.files.images import from_pil, photos_in, to_float, to_uint8
 from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior
 from tutorial_lib.information import bits
 from tutorial_lib.slicing import ChannelSlices
-from tutorial_lib.training import fit_widths
-from tutorial_lib.workbench.images import PHOTOS, RandomCrops, from_pil, photo, photos_in, to_float, to_uint8
+from tutorial_lib.training import RandomCrops, fit_widths
 from tutorial_lib.workbench.lesson_models import lesson_codec, priors
-from tutorial_lib.workbench.metrics import psnr
+from tutorial_lib.workbench.photos import PHOTOS, photo
 
 STEPS, BATCH, SEED = 1500, 8, 0
 DENSITY_STEPS = 600  # of a prior without networks; it has learned what it can by then

@@ -21,10 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.context import joint_autoregressive
+from tutorial_lib.files.images import to_float
 from tutorial_lib.hyperprior import mean_scale_hyperprior
 from tutorial_lib.information import bits
-from tutorial_lib.workbench.images import photo, to_float
 from tutorial_lib.workbench.peers import compressai
+from tutorial_lib.workbench.photos import photo
 
 
 def kodak_sized() -> Tensor:

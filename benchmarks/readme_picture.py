@@ -9,10 +9,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from tutorial_lib.codec import Codec
-from tutorial_lib.workbench.classical import decode, jpeg_at_most
+from tutorial_lib.evaluation.classical import decode, jpeg_at_most
+from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.workbench.figures import draw_image
-from tutorial_lib.workbench.images import photo
-from tutorial_lib.workbench.metrics import psnr
+from tutorial_lib.workbench.photos import photo
 
 QUALITY = 60
 

@@ -28,11 +28,12 @@ from tutorial_lib import __version__, cli
 from tutorial_lib.bitstream import MAX_PIXELS, Stream, pack, read_header, unpack
 from tutorial_lib.codec import Codec, Settings
 from tutorial_lib.entropy_coder import EntropyCoder
+from tutorial_lib.files.checkpoints import metadata_of, shipped, tables_fingerprint
+from tutorial_lib.files.images import from_pil, to_float, to_pil, to_uint8
 from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.information import bits
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.workbench.checkpoints import facts_of, shipped, tables_fingerprint
-from tutorial_lib.workbench.images import from_pil, photo, to_float, to_pil, to_uint8
+from tutorial_lib.workbench.photos import photo
 
 FINGERPRINT = "00112233445566ff"
 OTHER = "ffeeddccbbaa9988"
@@ -52,7 +53,7 @@ class StandIn:
 
     @classmethod
     def load(cls, path=None):
-        return cls(FINGERPRINT if path is None else facts_of(path)["fingerprint"])
+        return cls(FINGERPRINT if path is None else metadata_of(path)["fingerprint"])
 
     def fingerprint(self) -> str:
         return self._fingerprint
@@ -849,7 +850,7 @@ class TestFullCodec:
         assert (
             cli._shipped_fingerprint("codec")
             == codec.fingerprint()
-            == facts_of(Path("small.safetensors"))["fingerprint"]
+            == metadata_of(Path("small.safetensors"))["fingerprint"]
         )
         status, out, err = lic(capsys, "info", "photo.lic")
         assert (status, err) == (0, "")

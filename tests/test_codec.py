@@ -15,17 +15,18 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from tutorial_lib.turns import TURNS
 
 from tutorial_lib import bitstream
 from tutorial_lib.codec import Codec, Settings
 from tutorial_lib.dct_transforms import coarse_to_fine
+from tutorial_lib.files.images import to_float, to_pil
 from tutorial_lib.gaussian_conditional import SCALE_MIN
 from tutorial_lib.information import bits
 from tutorial_lib.portable_slices import level_of
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.turns import TURNS
 from tutorial_lib.variable_rate import LEVELS, lambda_of
-from tutorial_lib.workbench.images import photo, to_float, to_pil
+from tutorial_lib.workbench.photos import photo
 
 TINY = Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8)
 SIZES = (6, 18, 36, 72, 252)
@@ -340,7 +341,7 @@ def test_the_choice_of_symbols_minimises_the_loss_of_its_quality(fresh) -> None:
     x = to_float(cat(96, 96))
     with torch.no_grad():
         y, quality = fresh.analysis(x, torch.tensor([40.0])), torch.tensor([40.0])
-        price = fresh.analysis.error_price(quality)
+        price = fresh.analysis.distortion_weight(quality)
         costs = []
         for factor in (0.0, 1.0, 1e4):
             y_hat, likelihoods = fresh.prior.rate(y, 40, factor * price)

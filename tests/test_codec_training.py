@@ -10,14 +10,14 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from tutorial_lib.turns import turns_of
 
 from tutorial_lib.codec import Codec, Settings
 from tutorial_lib.codec_training import PRESETS, WARM_UP, Batches, Preset, Training, loss_of, start_at_spreads
 from tutorial_lib.padding import reflect_pad
 from tutorial_lib.portable_slices import scale_of
-from tutorial_lib.turns import turns_of
 from tutorial_lib.variable_rate import APART, LEVELS
-from tutorial_lib.workbench.images import photo
+from tutorial_lib.workbench.photos import photo
 
 TINY = Preset(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8), steps=6, batch=2, crop=64)
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tutorial_lib.cdf import CdfTables, sealed
-from tutorial_lib.entropy_coder import MAGIC, CoderSlot, EntropyCoder
+from tutorial_lib.entropy_coder import MAGIC, CoderHolder, EntropyCoder
 from tutorial_lib.rans import BitstreamError, decode
 
 
@@ -248,8 +248,8 @@ class TwoLatents(nn.Module):
     def __init__(self):
         super().__init__()
         self.network = nn.Linear(2, 2)
-        self.y_slot = CoderSlot()
-        self.z_slot = CoderSlot()
+        self.y_slot = CoderHolder()
+        self.z_slot = CoderHolder()
 
 
 def built() -> TwoLatents:
@@ -301,7 +301,7 @@ def test_a_checkpoint_without_tables_is_not_loaded_silently():
 
 
 def test_an_empty_slot_says_what_to_do():
-    slot = CoderSlot()
+    slot = CoderHolder()
     assert not slot.is_built
     with pytest.raises(RuntimeError, match=r"call build\(entropy_model\)"):
         _ = slot.coder
@@ -314,7 +314,7 @@ def test_a_slot_survives_what_modules_go_through():
     model = built()
     for changed in (copy.deepcopy(model), copy.deepcopy(model).half(), copy.deepcopy(model).eval()):
         assert same(changed.z_slot.coder, model.z_slot.coder)
-    assert list(CoderSlot().parameters()) == [] and list(CoderSlot().buffers()) == []
+    assert list(CoderHolder().parameters()) == [] and list(CoderHolder().buffers()) == []
 
 
 # --- with the course's own entropy model -------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_a_trained_bottleneck_is_built_from_its_present_state(bottleneck):
         _, likelihoods = model(torch.randn(1, 6, 50) + 5)
         (-likelihoods.log2().sum()).backward()
         optimizer.step()
-    slot = CoderSlot()
+    slot = CoderHolder()
     coder = slot.build(model)  # no eval(), no update()
     latent = torch.randn(1, 6, 30) + 5
     assert torch.equal(coder.decompress(coder.compress(latent), [30]), model.eval()(latent)[0])

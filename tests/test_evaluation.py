@@ -20,11 +20,12 @@ from PIL import Image, features
 
 from tutorial_lib import cli
 from tutorial_lib.codec import Codec, Settings
+from tutorial_lib.evaluation.comparison import Point, bd_rate_all, bd_rate_limited, curve, evaluate, mean_point, ms_ssim
+from tutorial_lib.evaluation.file_codecs import CLASSICAL, FileCodec
+from tutorial_lib.evaluation.metrics import psnr
+from tutorial_lib.files.images import from_pil, to_pil
 from tutorial_lib.workbench import evaluate_command, evaluation, evaluation_plot, file_codecs, published
-from tutorial_lib.workbench.evaluation import Point, bd_rate_all, bd_rate_limited, curve, evaluate, mean_point, ms_ssim
-from tutorial_lib.workbench.file_codecs import CLASSICAL, FileCodec
-from tutorial_lib.workbench.images import from_pil, photo, to_pil
-from tutorial_lib.workbench.metrics import psnr
+from tutorial_lib.workbench.photos import photo
 
 GREY = torch.full((3, 40, 40), 128, dtype=torch.uint8)  # 1,600 pixels: 200 bytes are a bit per pixel
 BYTES = {24: 20, 17: 40, 12: 80, 8: 160, 5: 240, 2: 400}  # by the error in grey levels that they leave
@@ -374,7 +375,7 @@ class TestCommand:
         assert all(name == codec.name for name, codec in CLASSICAL.items())
 
     def test_the_parser_is_made_without_pytorch(self) -> None:
-        program = "import sys, tutorial_lib.workbench.evaluate_command; print(*sys.modules)"
+        program = "import sys, tutorial_lib.command.evaluate; print(*sys.modules)"
         ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
         assert ran.returncode == 0 and not {"torch", "matplotlib", "PIL"} & set(ran.stdout.split())
 
@@ -449,5 +450,5 @@ def test_what_may_not_be_read_is_named(capsys, here: Path, monkeypatch: pytest.M
     def refuse(folder: Path) -> list[Path]:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr("tutorial_lib.workbench.images.photos_in", refuse)
+    monkeypatch.setattr("tutorial_lib.files.images.photos_in", refuse)
     assert lic(capsys, "photos", "--codecs", "jpeg") == (2, "", "error: 'photos': Permission denied.\n")

@@ -12,13 +12,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tutorial_lib.bitstream import pack, unpack
+from tutorial_lib.evaluation.metrics import psnr
+from tutorial_lib.files.checkpoints import shipped as shipped_path
+from tutorial_lib.files.images import to_float, to_uint8
 from tutorial_lib.first_codec import CHECKPOINT, FirstCodec, NotesNetwork, notes_codec
 from tutorial_lib.information import bits, rate_distortion_loss
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.workbench import first_codec_files
-from tutorial_lib.workbench.checkpoints import shipped as shipped_path
-from tutorial_lib.workbench.images import PHOTOS, photo, to_float, to_uint8
-from tutorial_lib.workbench.metrics import psnr
+from tutorial_lib.workbench.photos import PHOTOS, photo
 
 SIZES = [(1, 1), (1, 777), (777, 1), (389, 513), (16, 16), (15, 17)]  # height, width
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tutorial_lib.cdf import CdfTables
 from tutorial_lib.entropy_bottleneck import LIKELIHOOD_BOUND
-from tutorial_lib.entropy_coder import CoderSlot, EntropyCoder
+from tutorial_lib.entropy_coder import CoderHolder, EntropyCoder
 from tutorial_lib.gaussian_conditional import SCALE_LEVELS, SCALE_MAX, SCALE_MIN, GaussianConditional, scale_table
 from tutorial_lib.information import bits
 
@@ -228,7 +228,7 @@ def test_training_with_noise_rates_the_noisy_value_around_the_same_mean() -> Non
 @pytest.mark.parametrize("noise", [True, False])
 def test_the_decoder_gets_the_forward_pass_bit_for_bit(noise: bool) -> None:
     gaussian = GaussianConditional(noise=noise)
-    slot = CoderSlot()
+    slot = CoderHolder()
     slot.build(gaussian)
     for seed, with_means in ((0, True), (1, True), (2, False)):
         y, scales, means = latent((2, 6, 16, 12), seed)

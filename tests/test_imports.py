@@ -71,7 +71,7 @@ def imported_names(source: str) -> set[str]:
         ("import tutorial_lib", set()),
         ("import tutorial_lib.rans as r, numpy", {"rans"}),
         ("from tutorial_lib import rans, __version__", {"rans"}),
-        ("from tutorial_lib.workbench.images import photo", {"workbench"}),
+        ("from tutorial_lib.workbench.photos import photo", {"workbench"}),
         ("from . import cdf, rans", {"cdf", "rans"}),
         ("from .cdf import CdfTables", {"cdf"}),
         ("def f():\n    from tutorial_lib.codec import Codec", {"codec"}),

@@ -8,6 +8,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from tutorial_lib.turns import turns_of
 
 from tutorial_lib.dct_transforms import KEPT, coarse_to_fine
 from tutorial_lib.gaussian_conditional import SCALE_LEVELS, scale_table
@@ -15,7 +16,6 @@ from tutorial_lib.information import bits
 from tutorial_lib.portable import LIMIT, ONE, to_fixed
 from tutorial_lib.portable_slices import TABLES_PER_LEVEL, PortableSlices, level_of, scale_of
 from tutorial_lib.rans import BitstreamError, Decoder, decode, encode
-from tutorial_lib.turns import turns_of
 from tutorial_lib.variable_rate import plane, quality_of
 
 M, N = sum(KEPT), 8

@@ -25,11 +25,12 @@ from tutorial_lib import cli, codec_training
 from tutorial_lib.cdf import sealed, unsealed
 from tutorial_lib.codec import Codec, Settings
 from tutorial_lib.codec_training import Batches, Preset, Training
+from tutorial_lib.evaluation.classical import decode, jpeg_encode, jpeg_rates_at
+from tutorial_lib.evaluation.metrics import psnr
+from tutorial_lib.files.checkpoints import metadata_of
+from tutorial_lib.files.images import from_pil, to_pil
 from tutorial_lib.workbench import train_command, training_report
-from tutorial_lib.workbench.checkpoints import facts_of
-from tutorial_lib.workbench.classical import decode, jpeg_encode, jpeg_rates_at
-from tutorial_lib.workbench.images import from_pil, photo, to_pil
-from tutorial_lib.workbench.metrics import psnr
+from tutorial_lib.workbench.photos import photo
 
 TINY = "Preset(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8), steps=7, batch=2, crop=64)"
 REAL_PRESETS = tuple(codec_training.PRESETS)
@@ -130,7 +131,7 @@ class TestWhatComesOut:
     def test_the_files(self, finished) -> None:
         assert finished.status == 0
         assert {path.name for path in finished.out.parent.iterdir()} == {"mine.safetensors", "mine.safetensors.png"}
-        facts = facts_of(finished.out)
+        facts = metadata_of(finished.out)
         assert (facts["preset"], facts["steps"], facts["seed"], facts["trained_on"]) == ("laptop", "7", "0", "4 photos")
 
     def test_what_cannot_be_read_is_named(self, finished) -> None:
@@ -225,7 +226,7 @@ cli.main(sys.argv[1:])
         status, _, err = train(data, out, "--resume")
         assert status == 0 and "note: there is no unfinished run" not in err and not kept(out).exists()
         assert_equal(out, finished.out)
-        assert facts_of(out) == facts_of(finished.out)
+        assert metadata_of(out) == metadata_of(finished.out)
 
     def test_ctrl_c(self, finished, data: Path, tmp_path: Path, monkeypatch) -> None:
         out = tmp_path / "mine.safetensors"
@@ -250,7 +251,7 @@ cli.main(sys.argv[1:])
         out = tmp_path / "mine.safetensors"
         status, _, err = train(data, out, "--resume", "--steps", 1)
         assert status == 0 and "note: there is no unfinished run of this name, so a new one is started.\n" in err
-        assert facts_of(out)["steps"] == "1"
+        assert metadata_of(out)["steps"] == "1"
 
     def test_two_processes_do_what_one_does(self, data: Path, tmp_path: Path, monkeypatch) -> None:
         program, out, alone = tmp_path / "driver.py", tmp_path / "mine.safetensors", tmp_path / "alone.safetensors"

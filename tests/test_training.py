@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tutorial_lib.first_codec import FirstCodec, notes_codec
 from tutorial_lib.information import bits, rate_distortion_loss
-from tutorial_lib.training import TRANSFORM_RATE, fit_prior, train
-from tutorial_lib.workbench.images import RandomCrops, photo
+from tutorial_lib.training import TRANSFORM_RATE, RandomCrops, fit_prior, train
+from tutorial_lib.workbench.photos import photo
 
 LMBDA = 0.0067
 

@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tutorial_lib.context import ContextPrior, ConvContext, neighbours
-from tutorial_lib.entropy_coder import CoderSlot
+from tutorial_lib.entropy_coder import CoderHolder
 from tutorial_lib.hyperprior import LogScales, MeanScaleHyperprior, ScaleHyperprior, SideInformation
 from tutorial_lib.information import bits
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.slicing import ChannelSlices, SpatialSlices
-from tutorial_lib.transform_codec import FactorizedPrior, IntegerPrior, TransformCodec, parts, rate_of_whole_numbers
+from tutorial_lib.transform_codec import FactorizedPrior, IntegerPrior, TransformCodec, parts, rdoq
 
 M, STRIDE = 4, 4
 
@@ -187,8 +187,8 @@ def test_a_prefix_of_the_strings_goes_through_the_frame(built) -> None:
 # Tables ------------------------------------------------------------------------------------------------------------
 
 
-def slots(codec: TransformCodec) -> list[CoderSlot]:
-    return [module for module in codec.modules() if isinstance(module, CoderSlot)]
+def slots(codec: TransformCodec) -> list[CoderHolder]:
+    return [module for module in codec.modules() if isinstance(module, CoderHolder)]
 
 
 @any_prior
@@ -313,25 +313,25 @@ def mass(values: Tensor) -> Tensor:
 
 def test_the_rate_of_whole_numbers_is_that_of_the_rounded() -> None:
     y = torch.tensor([-1.7, -0.5, -0.2, 0.0, 0.3, 0.5, 0.51, 1.0, 1.5, 2.5, 3.0])
-    y_hat, likelihoods = rate_of_whole_numbers(y, mass)
+    y_hat, likelihoods = rdoq(y, mass)
     assert torch.equal(y_hat, y.round())
     torch.testing.assert_close(likelihoods, mass(y.round()))
 
 
 def test_its_slope_is_what_a_step_costs_and_the_rounding_passes_its_gradient_on() -> None:
     y = torch.tensor([-1.7, -0.5, 0.0, 0.3, 0.51, 1.0, 2.5], requires_grad=True)
-    _, likelihoods = rate_of_whole_numbers(y, mass)
+    _, likelihoods = rdoq(y, mass)
     bits(likelihoods).backward()
     torch.testing.assert_close(y.grad, torch.tensor([-2.0, -2.0, 1.0, 1.0, 1.0, 1.0, 1.0]))  # bits for a step up
     y.grad = None
-    rate_of_whole_numbers(y, mass)[0].sum().backward()
+    rdoq(y, mass)[0].sum().backward()
     assert torch.equal(y.grad, torch.ones(7))
 
 
 def test_a_likelihoods_parameters_get_the_gradient_of_what_is_coded_and_no_other() -> None:
     width = torch.tensor(1.5, requires_grad=True)
     y = 4 * noise(50) - 2
-    bits(rate_of_whole_numbers(y, lambda values: mass(values / width))[1]).backward()
+    bits(rdoq(y, lambda values: mass(values / width))[1]).backward()
     ours, width.grad = width.grad, None
     bits(mass(y.round() / width)).backward()
     torch.testing.assert_close(ours, width.grad)
@@ -345,7 +345,7 @@ def test_a_likelihoods_parameters_get_the_gradient_of_what_is_coded_and_no_other
 @example(y=[-1.5, -0.5, 0.5, 1e-30], price=1.0)
 def test_with_a_price_for_errors_the_cheaper_of_the_two_whole_numbers_around_is_taken(y, price) -> None:
     y = torch.tensor(y)
-    y_hat, likelihoods = rate_of_whole_numbers(y, mass, torch.tensor(price))
+    y_hat, likelihoods = rdoq(y, mass, torch.tensor(price))
     candidates = torch.stack([y.floor(), y.floor() + 1])
     costs = -mass(candidates).log2() + price * (candidates - y) ** 2  # bits
     assert torch.equal(y_hat, y_hat.round())
@@ -358,23 +358,23 @@ def test_with_a_price_for_errors_the_cheaper_of_the_two_whole_numbers_around_is_
 def test_the_price_decides_between_few_bits_and_a_small_error() -> None:
     y = torch.tensor([0.6, -0.6, 2.4, -2.4])  # a step away from 0 costs 1 bit above it, 2 below
     for price, expected in ((0.0, [0, 0, 2, -2]), (4.0, [0, 0, 2, -2]), (6.0, [1, 0, 2, -2]), (11.0, [1, -1, 2, -2])):
-        assert rate_of_whole_numbers(y, mass, torch.tensor(price))[0].tolist() == expected
-    assert rate_of_whole_numbers(torch.tensor([2.0]), mass, torch.tensor(0.0))[0].item() == 2  # cheaper is up, or stay
+        assert rdoq(y, mass, torch.tensor(price))[0].tolist() == expected
+    assert rdoq(torch.tensor([2.0]), mass, torch.tensor(0.0))[0].item() == 2  # cheaper is up, or stay
 
 
 def test_an_error_without_a_price_or_beyond_all_prices_is_the_smallest() -> None:
     y = 20 * noise(500) - 10
-    assert torch.equal(rate_of_whole_numbers(y, mass)[0], y.round())
-    assert torch.equal(rate_of_whole_numbers(y, mass, torch.tensor(1e6))[0], y.round())
+    assert torch.equal(rdoq(y, mass)[0], y.round())
+    assert torch.equal(rdoq(y, mass, torch.tensor(1e6))[0], y.round())
     by_channel = torch.tensor([0.0, 1e6])[:, None]
-    cheap, near = rate_of_whole_numbers(y.expand(2, -1), mass, by_channel)[0]
+    cheap, near = rdoq(y.expand(2, -1), mass, by_channel)[0]
     assert torch.equal(near, y.round()) and not torch.equal(cheap, y.round())
 
 
 def test_gradients_with_a_price_are_those_of_what_was_chosen() -> None:
     y = (4 * noise(50) - 2).requires_grad_()
     width = torch.tensor(1.5, requires_grad=True)
-    y_hat, likelihoods = rate_of_whole_numbers(y, lambda values: mass(values / width), torch.tensor(0.1))
+    y_hat, likelihoods = rdoq(y, lambda values: mass(values / width), torch.tensor(0.1))
     assert not torch.equal(y_hat, y.round())
     (slope,) = torch.autograd.grad(y_hat.sum(), y, retain_graph=True)
     assert torch.equal(slope, torch.ones(50))

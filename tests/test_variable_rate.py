@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tutorial_lib.dct_transforms import BLOCK, KEPT, Refinement, dct_matrix
+from tutorial_lib.files.images import to_float
 from tutorial_lib.portable import from_fixed
 from tutorial_lib.variable_rate import (
     APART,
@@ -27,7 +28,7 @@ from tutorial_lib.variable_rate import (
     plane,
     quality_of,
 )
-from tutorial_lib.workbench.images import photo, to_float
+from tutorial_lib.workbench.photos import photo
 
 M = sum(KEPT)
 ALL = torch.arange(1.0, 101.0)  # qualities
@@ -202,7 +203,7 @@ def test_an_error_costs_what_it_does_to_the_picture(fresh) -> None:
     """λ · 255² · MSE · pixels, measured behind the synthesis; and in the interior, too, where cosines lap."""
     analysis, synthesis = fresh
     quality = torch.tensor([10.0, 80.0])
-    price = analysis.error_price(quality).detach()
+    price = analysis.distortion_weight(quality).detach()
     assert price.shape == (2, M, 1, 1)
     zero = torch.zeros(2, M, 3, 3)
     for channel in (0, 37, 300):
@@ -217,11 +218,13 @@ def test_an_error_costs_what_it_does_to_the_picture(fresh) -> None:
 def test_a_learned_gain_changes_step_and_price() -> None:
     analysis = GainedAnalysis(hidden=4, depth=1)
     quality = torch.tensor([1.0])
-    gain, price = analysis.gain(quality), analysis.error_price(quality)
+    gain, price = analysis.gain(quality), analysis.distortion_weight(quality)
     with torch.no_grad():
         analysis.log_gain.values[0, 5] += np.log(2)
     torch.testing.assert_close((analysis.gain(quality) / gain).flatten()[4:7], torch.tensor([1.0, 2.0, 1.0]))
-    torch.testing.assert_close((analysis.error_price(quality) / price).flatten()[4:7], torch.tensor([1.0, 0.25, 1.0]))
+    torch.testing.assert_close(
+        (analysis.distortion_weight(quality) / price).flatten()[4:7], torch.tensor([1.0, 0.25, 1.0])
+    )
 
 
 @pytest.mark.parametrize("size", [(16, 16), (16, 80), (48, 16), (64, 48)])

@@ -1,16 +1,16 @@
 """The companion package of *Learned Image Compression, from Padding to Bitstream*.
 
 Each module is one block of the course, and the course order is the import order: whoever has read notebook k can
-read module k and everything it imports.
+read module k and everything it imports. The order stands in `course`: `python -m tutorial_lib.course` prints it.
 
-    01 padding               06 arithmetic_coding, rans, entropy_coder       10 slicing
-    02 quantization          07 dct_transforms, transform_codec,             11 portable
-    03 information              first_codec, training                        12 variable_rate, turns, portable_slices,
-    04 entropy_bottleneck    08 gaussian_conditional, gdn, hyperprior           bitstream, codec, codec_training,
-    05 cdf                   09 context                                         cli (the command `lic`)
+    padding … codec     what the notebooks teach, flat, in the order of the course
+    files/              the ground floor: picture files, images, checkpoints, writing files whole
+    training_run        a training on disk: begun, kept, continued; process groups
+    evaluation/         metrics, classical codecs, comparisons, curves
+    command/            the command `lic`
+    workbench/          lessons only: exercise checks, figures, photos, the set-up cell
 
-`workbench` holds what the lessons lean on and nobody needs to study: images, metrics, figures, exercise checks.
 Importing the package imports nothing else; take the module you need: `from tutorial_lib import padding`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,21 +1,24 @@
 """The .lic container: a picture's strings, and what a decoder must know before it can read them.
 
 A string from an entropy coder explains nothing: not the picture's size, not the tables that it was made with,
-not whether it is still whole. The container adds that, in 27 to 29 bytes for a picture of one string, and in some 48
-for one of six.
+not whether it is still whole. The container adds that, in 29 bytes and the codec's name for a picture of one string,
+and in some 20 more for one of six.
 
     offset   bytes  meaning (all numbers are little-endian)
     0        4      magic: 89 4C 49 43. No text begins with the byte 89 (PNG's idea); the rest spells LIC
-    4        1      version of this layout: 2
-    5        1      codec: 1 is first_codec, 2 is codec
-    6        1      quality: 1 to 100, and 0 for a codec that has only one
-    7        2      width in pixels
-    9        2      height in pixels
-    11       8      fingerprint of the decoder: with any other, the strings are noise
-    19       1      n, the number of strings: 1 or more
-    20              for each string, its length in bytes, as a varint (below), and two bytes, its CRC-16
+    4        1      version of this layout: 3
+    5        1      quality, as the codec counts it; 0 for a codec that has only one
+    6        2      width in pixels
+    8        2      height in pixels
+    10       8      fingerprint of the decoder: with any other, the strings are noise
+    18       1      n, the number of strings: 1 or more
+    19       1      how many of them a decoder needs; the others are slices, for more and more detail
+    20       1      length of the codec's name, 1 to 32, and the name, in ASCII: it says whose strings these are
+             n      for each string, its length in bytes, as a varint (below), and two bytes, its CRC-16
              4      CRC-32 of everything before it, which is the header
                     the strings, one after another
+
+Which codecs there are, the container does not know: a learner's own writes such files, too.
 
 A *varint* (LEB128) is a number in pieces of seven bits, the lowest first; the top bit of a byte says that another
 byte follows. A length takes the fewest bytes that hold it, and five at most.
@@ -46,14 +49,13 @@ from dataclasses import dataclass
 from tutorial_lib.rans import BitstreamError
 
 MAGIC = b"\x89LIC"
-VERSION = 2
-CODECS = {1: "first_codec", 2: "codec"}
-QUALITIES = {"first_codec": range(1), "codec": range(1, 101)}
+VERSION = 3
 MAX_PIXELS = 2**27  # 134 million: 1.6 GB as floats, and several times that in a decoder's layers
-LONGEST_HEADER = 4096  # of any version, its checksum included; of this one, 1,809 bytes
+LONGEST_HEADER = 4096  # of any version, its checksum included; of this one, 1,842 bytes
 LONGEST_VARINT = 5
 
-FIXED = struct.Struct("<4sBBBHH8sB")  # up to and including n
+FIXED = struct.Struct("<4sBBHH8sBBB")  # up to and including the length of the name
+NAME = re.compile(r"[A-Za-z0-9_.+-]{1,32}")
 STRING_CHECKSUM, HEADER_CHECKSUM = struct.Struct("<H"), struct.Struct("<I")
 
 
@@ -64,21 +66,34 @@ class Stream:
     width, height: of the picture, in pixels.
     fingerprint:   of the decoder, 16 hexadecimal digits (a codec's `fingerprint()`).
     strings:       what the codec's compress gave for this one picture, 1 to 255 of them.
-    codec:         which codec that was, one of `CODECS`.
-    quality:       1 to 100 for codec, 0 for first_codec, which has only one.
+    codec:         the name of that codec, as registered.
+    quality:       as the codec counts it, up to 255; 0 for a codec that has only one.
+    required:      how many strings a decoder needs. None: all of them.
     left_out:      how many strings the file has besides, which `unpack` was asked not to read.
+
+    >>> stream = Stream(640, 480, "0123456789abcdef", (b"what compress gave",), "first_codec")
+    >>> unpack(pack(stream)) == stream
+    True
+    >>> unpack(pack(stream)[:-1])
+    Traceback (most recent call last):
+        ...
+    tutorial_lib.bitstream.IncompleteFile: the file was cut short: 57 bytes are left of 58, and 0 whole string(s) of 1.
     """
 
     width: int
     height: int
     fingerprint: str
     strings: tuple[bytes, ...]
-    codec: str = "first_codec"
+    codec: str
     quality: int = 0
+    required: int | None = None
     left_out: int = 0
 
     def __post_init__(self) -> None:
-        _check_facts(self, len(self.strings))
+        count = len(self.strings) + self.left_out
+        if self.required in (count, None):
+            object.__setattr__(self, "required", count)  # the one way past `frozen`
+        _check_facts(self, count)
 
     def check_made_by(self, codec: str, fingerprint: str) -> None:
         """Raise BitstreamError unless it was made by this codec, with this decoder's fingerprint."""
@@ -117,6 +132,7 @@ class Header:
     sections: tuple[Section, ...]
     codec: str
     quality: int
+    required: int
     size: int  # bytes, the checksum included
 
     def __post_init__(self) -> None:
@@ -133,12 +149,17 @@ def _check_facts(about: Stream | Header, count: int) -> None:
         raise ValueError(f"a fingerprint has 16 hexadecimal digits, unlike {about.fingerprint!r}.")
     if not 1 <= count <= 255:
         raise ValueError(f"a .lic file holds 1 to 255 strings, not {count}.")
-    if about.codec not in QUALITIES:
-        raise ValueError(f"no codec is called {about.codec!r}; choose from {', '.join(QUALITIES)}.")
-    allowed = QUALITIES[about.codec]
-    if about.quality not in allowed:
-        span = "0" if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
-        raise ValueError(f"the quality of {about.codec} is {span}, not {about.quality}.")
+    if about.required is None or not 1 <= about.required <= count:
+        raise ValueError(f"of {count} strings a decoder needs 1 to {count}, not {about.required}.")
+    if not 0 <= about.quality <= 255:
+        raise ValueError(f"a quality is stored as 0 to 255, not {about.quality}.")
+    check_name(about.codec)
+
+
+def check_name(codec: str) -> None:
+    """Raise ValueError unless a .lic file can hold this name of a codec."""
+    if not NAME.fullmatch(codec):
+        raise ValueError(f"a codec's name has 1 to 32 letters, digits or _ . + -, unlike {codec!r}.")
 
 
 def check_size(width: int, height: int) -> None:
@@ -154,9 +175,9 @@ def pack(stream: Stream) -> bytes:
     """The bytes of a .lic file. Raises ValueError for a stream of which `unpack` has left out a part."""
     if stream.left_out:
         raise ValueError(f"{stream.left_out} string(s) of this stream were left out: only a whole one makes a file.")
-    codec = next(number for number, name in CODECS.items() if name == stream.codec)
-    size, fingerprint = (stream.width, stream.height), bytes.fromhex(stream.fingerprint)
-    header = FIXED.pack(MAGIC, VERSION, codec, stream.quality, *size, fingerprint, len(stream.strings))
+    size, fingerprint, name = (stream.width, stream.height), bytes.fromhex(stream.fingerprint), stream.codec.encode()
+    counts = (len(stream.strings), stream.required, len(name))
+    header = FIXED.pack(MAGIC, VERSION, stream.quality, *size, fingerprint, *counts) + name
     for string in stream.strings:
         header += _varint(len(string)) + STRING_CHECKSUM.pack(crc_hqx(string, 0))
     return b"".join([header, HEADER_CHECKSUM.pack(zlib.crc32(header)), *stream.strings])
@@ -173,12 +194,13 @@ def unpack(data: bytes, strings: int | None = None) -> Stream:
     wanted = header.sections[:strings]
     for whole, section in enumerate(wanted):
         if fault := section.fault(data):
-            raise BitstreamError(_what_is_left(header, data, whole, fault))
+            raise IncompleteFile(header, data, whole, fault)
     left_out = len(header.sections) - len(wanted)
     if len(data) > header.file_size and not left_out:
         raise BitstreamError(f"the file was added to: it has {len(data):,} bytes, not {header.file_size:,}.")
     pieces = tuple(bytes(data[section.begin : section.end]) for section in wanted)
-    return Stream(header.width, header.height, header.fingerprint, pieces, header.codec, header.quality, left_out)
+    facts = (header.codec, header.quality, header.required, left_out)
+    return Stream(header.width, header.height, header.fingerprint, pieces, *facts)
 
 
 def read_header(data: bytes) -> Header:
@@ -190,8 +212,9 @@ def read_header(data: bytes) -> Header:
     if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
         raise BitstreamError(_about_version(data))
     try:
-        _, _, codec, quality, width, height, fingerprint, n = FIXED.unpack_from(data)
-        at, lengths, checksums = FIXED.size, [], []
+        _, _, quality, width, height, fingerprint, n, required, name_length = FIXED.unpack_from(data)
+        at = FIXED.size + name_length
+        name, lengths, checksums = bytes(data[FIXED.size : at]).decode("latin-1"), [], []
         for _ in range(n):
             length, at = _read_varint(data, at)
             lengths.append(length)
@@ -204,38 +227,38 @@ def read_header(data: bytes) -> Header:
     if not intact:
         raise BitstreamError("the file is damaged: its header's checksum is wrong.")
 
-    if codec not in CODECS:
-        raise BitstreamError(f"the file was made by codec number {codec}, unknown here: get a newer program.")
     size = begin = at + HEADER_CHECKSUM.size
     sections = []
     for k, (length, checksum) in enumerate(zip(lengths, checksums, strict=True)):
-        name = f"string {k + 1}" if CODECS[codec] != "codec" else f"slice {k}" if k else "z"
-        sections.append(Section(name, begin, begin + length, checksum))
+        section = f"string {k + 1}" if k < required else f"slice {k + 1 - required}"
+        sections.append(Section(section, begin, begin + length, checksum))
         begin += length
     try:
-        return Header(width, height, fingerprint.hex(), tuple(sections), CODECS[codec], quality, size)
+        return Header(width, height, fingerprint.hex(), tuple(sections), name, quality, required, size)
     except ValueError as error:
         raise BitstreamError(str(error)) from None
 
 
-def _what_is_left(header: Header, data: bytes, whole: int, fault: str) -> str:
-    """The sentence for a file of which only the first few strings, `whole`, can be read."""
-    if fault == "damaged":
-        sentence = f"the file is damaged: the checksum of {header.sections[whole].name} is wrong"
-    else:
-        sentence = (
-            f"the file was cut short: {len(data):,} bytes are left of {header.file_size:,}, "
-            f"and {whole} whole string(s) of {len(header.sections)}"
-        )
-    preview = f"; a preview can be had with --slices {whole - 1}" if header.codec == "codec" and whole else ""
-    return sentence + preview + "."
+class IncompleteFile(BitstreamError):
+    """Only the first few strings of a file can be read. slices: how many slices are among them; None: no picture."""
+
+    def __init__(self, header: Header, data: bytes, whole: int, fault: str) -> None:
+        if fault == "damaged":
+            sentence = f"the file is damaged: the checksum of {header.sections[whole].name} is wrong."
+        else:
+            sentence = (
+                f"the file was cut short: {len(data):,} bytes are left of {header.file_size:,}, "
+                f"and {whole} whole string(s) of {len(header.sections)}."
+            )
+        super().__init__(sentence)
+        self.slices = whole - header.required if whole >= header.required else None
 
 
 def _about_version(data: bytes) -> str:
     """The sentence for a file of another version."""
     version = data[len(MAGIC)]
     if version < VERSION:
-        return f"the file is damaged, or of version {version}, which was never released."
+        return f"the file is damaged, or of layout version {version}, which only tutorial_lib 0.1 reads."
     last = min(len(data), LONGEST_HEADER) - HEADER_CHECKSUM.size
     for end in range(len(MAGIC) + 1, last + 1):
         if HEADER_CHECKSUM.pack(zlib.crc32(data[:end])) == data[end : end + HEADER_CHECKSUM.size]:

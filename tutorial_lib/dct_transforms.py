@@ -1,6 +1,6 @@
 """Transforms that start as what JPEG is made of, and learn from there.
 
-    x ─ cosines ─ refine ─ dead zone ─ y ─ (round, code, decode) ─ ŷ ─ outward ─ refine ─ cosines ─ x̂
+    x ─ cosines ─ refine ─ dead zone ─ y ─ (round, code, decode) ─ ŷ ─ offset ─ refine ─ cosines ─ x̂
 
 The discrete cosine transform (Ahmed, Natarajan & Rao 1974) describes a block of pixels by how much of each frequency
 it holds. Here the block is 16 × 16 pixels × 3 colours, and the cosines over the three colours are simply grey,
@@ -17,6 +17,7 @@ Before the first training step this is a working transform codec. What it lacks 
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -71,6 +72,14 @@ class Refinement(nn.Module):
         return y + self.network(torch.cat([y, *hints], dim=1))
 
 
+def parameter_groups(analysis: nn.Module, synthesis: nn.Module) -> list[dict[str, Any]]:
+    """For an optimizer: the cosines, "linear", which are good already, and the "transforms" around them."""
+    named = [*analysis.named_parameters(), *synthesis.named_parameters()]
+    linear = [p for name, p in named if name in ("dct.weight", "idct.weight")]
+    others = [p for name, p in named if name not in ("dct.weight", "idct.weight")]
+    return [{"name": "linear", "params": linear, "lr": 1e-4}, {"name": "transforms", "params": others, "lr": 1e-3}]
+
+
 class DctAnalysis(nn.Module):
     """Pixels to coefficients in units of the quantizer's step: (B, 3, H, W) -> (B, M, H/16, W/16)."""
 
@@ -94,12 +103,13 @@ class DctSynthesis(nn.Module):
     def __init__(self, step: float, hidden: int) -> None:
         super().__init__()
         filters = dct_filters()
-        self.outward = nn.Parameter(torch.full((len(filters), 1, 1), 0.1))  # undoes part of the dead zone's pull
+        # away from 0: it undoes part of the dead zone's pull
+        self.reconstruction_offset = nn.Parameter(torch.full((len(filters), 1, 1), 0.1))
         self.refine = Refinement(len(filters), hidden)
         self.idct = nn.ConvTranspose2d(len(filters), 3, BLOCK, stride=BLOCK, bias=False)
         self.idct.weight.data.copy_(filters)
         self.register_buffer("step", torch.tensor(step))
 
     def forward(self, y_hat: Tensor) -> Tensor:
-        y = self.refine(y_hat + self.outward * y_hat.clamp(-1, 1))  # (B, M, H/16, W/16)
+        y = self.refine(y_hat + self.reconstruction_offset * y_hat.clamp(-1, 1))  # (B, M, H/16, W/16)
         return self.idct(y * (self.step / 255)) + 0.5  # (B, 3, H, W)

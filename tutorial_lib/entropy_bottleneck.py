@@ -188,6 +188,22 @@ class EntropyBottleneck(nn.Module):
         rows = [row[:n].numpy() for row, n in zip(mass, length.flatten().tolist(), strict=True)]
         return rows, first.flatten().numpy(), tails.flatten().numpy()
 
+    @torch.no_grad()
+    def start_at_widths(self, widths: Tensor) -> None:
+        """Make every density the logistic one around 0 of a given width (C,), nearly: not all alike to the last bit.
+
+        Channels may differ in width a thousandfold, and finding that out by gradient descent would take most of a
+        training.
+        """
+        for matrix, bias in zip(self.matrices, self.biases, strict=True):
+            slope = torch.full_like(matrix, 1 / matrix.shape[1])  # so that the layers together have the slope 1, …
+            if matrix is self.matrices[0]:
+                slope /= widths[:, None, None]  # … or, by the first one, 1 / width
+            matrix.copy_(slope.expm1().log())  # log(expm1) undoes the softplus
+            bias.mul_(0.1)
+        for factor in self.factors:
+            factor.zero_()
+
     def _refresh_medians(self) -> None:
         if not torch.equal(self._medians_fit, self._snapshot()):
             self.medians.copy_(self.quantiles()[:, 1])

@@ -7,7 +7,7 @@ Symbols are whole numbers, and both sides add the same float32 means to them. So
 equals the model's own, round(latent - means) + means in float32, exactly and not nearly.
 
 An `EntropyCoder` cannot exist without tables, so there is no `update()` that one could forget. Tables
-belong to the weights they were made from and travel with them: `CoderSlot` is the place in a model
+belong to the weights they were made from and travel with them: `CoderHolder` is the place in a model
 where its coder lives, and puts it into `state_dict()` as one tensor of bytes, of any size. (In
 CompressAI, Bégaint et al. 2020, tables are buffers, and their sizes must agree before they can be
 loaded.) After more training, build anew.
@@ -136,10 +136,10 @@ class EntropyCoder:
         return cls(CdfTables.from_bytes(body[end:]), medians if len(medians) else None)
 
 
-class CoderSlot(nn.Module):
+class CoderHolder(nn.Module):
     """The place in a model where its EntropyCoder lives: empty at first, then part of the state_dict.
 
-    The coder is saved through PyTorch's extra-state hooks as a tensor of bytes, empty for an empty slot. So
+    The coder is saved through PyTorch's extra-state hooks as a tensor of bytes, empty before `build`. So
     `load_state_dict(strict=True)`, `torch.load(weights_only=True)` and safetensors need no special care.
     """
 
@@ -155,7 +155,7 @@ class CoderSlot(nn.Module):
     def coder(self) -> EntropyCoder:
         """The coder. Raises RuntimeError as long as there is none."""
         if self._coder is None:
-            raise RuntimeError("there are no coding tables yet: train, then call build(entropy_model).")
+            raise RuntimeError("there are no coding tables yet: train, then call build_coder().")
         return self._coder
 
     def build(self, entropy_model: EntropyModel) -> EntropyCoder:

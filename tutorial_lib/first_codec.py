@@ -10,18 +10,13 @@ transforms. Here two pairs go into it:
 """
 
 import math
-from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from tutorial_lib.dct_transforms import BLOCK, KEPT, DctAnalysis, DctSynthesis
+from tutorial_lib.dct_transforms import BLOCK, KEPT, DctAnalysis, DctSynthesis, parameter_groups
 from tutorial_lib.entropy_bottleneck import EntropyBottleneck
-from tutorial_lib.transform_codec import FactorizedPrior, TransformCodec
-from tutorial_lib.workbench.checkpoints import shipped
-
-CHECKPOINT = "first_codec.safetensors"
+from tutorial_lib.transform_codec import FactorizedPrior, TransformCodec, register_codec
 
 
 class NotesNetwork(nn.Module):
@@ -69,6 +64,7 @@ def notes_codec() -> TransformCodec:
     return TransformCodec(analysis, synthesis, FactorizedPrior(32), stride=8)
 
 
+@register_codec("first_codec")
 class FirstCodec(TransformCodec):
     """A codec that starts as a block transform codec, with the quantizer's step that suits λ.
 
@@ -77,25 +73,12 @@ class FirstCodec(TransformCodec):
     coefficients are 0, notebook 07 finds somewhat coarser steps best, and training moves on from this one.)
     """
 
+    checkpoint = "first_codec.safetensors"
+
     def __init__(self, lmbda: float = 0.0067, hidden: int = 96) -> None:
         step = 5.3 / math.sqrt(lmbda)
         channels = sum(KEPT)
         super().__init__(DctAnalysis(step, hidden), DctSynthesis(step, hidden), FactorizedPrior(channels), BLOCK)
 
-    @classmethod
-    def load(cls, path: str | Path | None = None) -> "FirstCodec":
-        """A trained one, ready to compress. path None: the checkpoint that comes with the course.
-
-        Raises ValueError with one sentence where the file is missing or holds something else.
-        """
-        path = shipped(CHECKPOINT) if path is None else Path(path)
-        if not path.is_file():
-            raise ValueError(f"There is no checkpoint at {path}.")
-        codec = cls()
-        try:
-            codec.load_state_dict(load_file(path))
-        except (SafetensorError, RuntimeError, ValueError) as error:
-            raise ValueError(f"{path} is not a checkpoint of the first codec.") from error
-        if not codec.is_built:
-            raise ValueError(f"{path} holds no coding tables; call build_coder() before saving.")
-        return codec.eval()
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [*parameter_groups(self.analysis, self.synthesis), *self.prior.parameter_groups()]

@@ -11,7 +11,8 @@ and a value is coded with the smallest that is not below its own: `indexes`. Mea
 is round(y − μ), and the decoder adds the same μ again.
 
 Quantization is the same in training and in coding (where it is not, bits and pictures differ from what was trained):
-ŷ = round(y − μ) + μ in use, and in training either its classic stand-in, uniform noise, or `rate_of_whole_numbers`.
+ŷ = round(y − μ) + μ in use, and in training either its classic stand-in, uniform noise, or the same whole numbers with
+the gradients of `rdoq`.
 """
 
 import math
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.entropy_bottleneck import LIKELIHOOD_BOUND, NOT_OURS, lower_bound
 from tutorial_lib.quantization import add_uniform_noise
-from tutorial_lib.transform_codec import rate_of_whole_numbers
+from tutorial_lib.rdoq import rdoq
 
 SCALE_MIN, SCALE_MAX, SCALE_LEVELS = 0.11, 256.0, 64
 TAIL_MASS = 1e-9  # of a row of the tables, on both sides together; CompressAI's choice
@@ -56,18 +57,23 @@ class GaussianConditional(nn.Module):
         self.register_buffer("scale_table", table.clone())
         self.noise = noise
 
-    def forward(self, y: Tensor, scales: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Quantize y and rate the result: (y_hat, likelihoods), both shaped like y. Means None: 0."""
+    def forward(
+        self, y: Tensor, scales: Tensor, means: Tensor | None = None, distortion_weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Quantize y and rate the result: (y_hat, likelihoods), both shaped like y. Means None: 0.
+
+        distortion_weight: see `rdoq`; with it, noise is never used.
+        """
         means = torch.zeros_like(y) if means is None else means
-        if not self.training:
+        if distortion_weight is None and not self.training:
             y_hat = torch.round(y - means) + means
             return y_hat, self.likelihood(y_hat - means, scales)
-        if self.noise:
+        if distortion_weight is None and self.noise:
             y_hat = add_uniform_noise(y)
             return y_hat, self.likelihood(y_hat - means, scales)
         moved = means.detach() - means  # 0, but with the gradient that draws a mean to the value that was coded
-        symbols, likelihoods = rate_of_whole_numbers(
-            y - means.detach(), lambda symbols: self.likelihood(symbols + moved, scales)
+        symbols, likelihoods = rdoq(
+            y - means.detach(), lambda symbols: self.likelihood(symbols + moved, scales), distortion_weight
         )
         return symbols + means, likelihoods
 

@@ -9,24 +9,26 @@ is coded with a factorized prior, and pays for itself many times over (Ballé et
 scales, around mean 0; `MeanScaleHyperprior` predicts means, too (Minnen, Ballé & Toderici 2018).
 
 `SideInformation` is the upper row. Hyperpriors, context models and slices differ only in what they do with the
-parameters that it gives them; and the decoder gets these from the same ẑ by the same arithmetic.
+parameters that it gives them; and the decoder gets these from the same ẑ by the same arithmetic. `SideInformedPrior`
+is what all of them share.
 
-Both priors offer what `transform_codec` asks for. They write two parts: z's strings, then y's.
+Both hyperpriors write two parts: z's strings, then y's.
 """
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tutorial_lib.cdf import CdfTables
 from tutorial_lib.entropy_bottleneck import EntropyBottleneck, lower_bound
-from tutorial_lib.entropy_coder import CoderSlot, EntropyCoder
+from tutorial_lib.entropy_coder import CoderHolder, EntropyCoder
 from tutorial_lib.gaussian_conditional import SCALE_MAX, SCALE_MIN, GaussianConditional
 from tutorial_lib.gdn import conv, deconv, gdn_analysis, gdn_synthesis
 from tutorial_lib.padding import pad_to_multiple
-from tutorial_lib.transform_codec import Strings, TransformCodec, parts
+from tutorial_lib.transform_codec import Prior, Strings, TransformCodec, check_parts, register_codec
 
 HYPER_STRIDE = 4  # z has a fourth of y's height and width
 
@@ -46,7 +48,7 @@ class SideInformation(nn.Module):
         self.analysis = analysis
         self.synthesis = synthesis
         self.entropy_bottleneck = EntropyBottleneck(channels)
-        self.slot = CoderSlot()
+        self.holder = CoderHolder()
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """y -> (parameters, the likelihoods of z)."""
@@ -54,17 +56,16 @@ class SideInformation(nn.Module):
         return self._synthesise(z_hat, y.shape[-2:]), likelihoods
 
     def build_coder(self) -> None:
-        self.slot.build(self.entropy_bottleneck)
+        self.holder.build(self.entropy_bottleneck)
 
     def compress(self, y: Tensor) -> tuple[list[bytes], Tensor]:
         """y -> (one string an image, parameters)."""
-        strings = self.slot.coder.compress(self._analyse(y))
+        strings = self.holder.coder.compress(self._analyse(y))
         return strings, self.decompress(strings, y.shape[-2:])
 
     def decompress(self, strings: list[bytes], shape: tuple[int, int]) -> Tensor:
         """The parameters again; shape: that of y, (h, w)."""
-        z_shape = tuple(-(-size // HYPER_STRIDE) for size in shape)  # rounded up, as padding does
-        return self._synthesise(self.slot.coder.decompress(strings, z_shape), shape)
+        return self._synthesise(self.holder.coder.decompress(strings, hyper_shape(shape)), shape)
 
     def _analyse(self, y: Tensor) -> Tensor:
         padded, _ = pad_to_multiple(y, HYPER_STRIDE)
@@ -75,36 +76,69 @@ class SideInformation(nn.Module):
         return self.synthesis(z_hat)[..., :height, :width]  # (B, P, h, w)
 
 
-class ScaleHyperprior(nn.Module):
-    """Scales from the side information, whose P = M parameters they are."""
+def hyper_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """The height and width of z, for those of y: a fourth, rounded up, as padding does."""
+    height, width = shape
+    return -(-height // HYPER_STRIDE), -(-width // HYPER_STRIDE)
+
+
+class SideInformedPrior(Prior):
+    """What all priors with side information share: how they are built, where they start, how fast they learn.
+
+    noise: how training stands in for rounding y, see `GaussianConditional`.
+    """
 
     def __init__(self, side: SideInformation, noise: bool = True) -> None:
         super().__init__()
         self.side = side
         self.gaussian = GaussianConditional(noise=noise)
-        self.slot = CoderSlot()
-
-    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        parameters, z_likelihoods = self.side(self.seen_by_side(y))
-        y_hat, y_likelihoods = self.gaussian(y, *self.scales_and_means(parameters))
-        return y_hat, {"y": y_likelihoods, "z": z_likelihoods}
+        self.holder = CoderHolder()
 
     def build_coder(self) -> None:
         self.side.build_coder()
-        self.slot.build(self.gaussian)
+        self.holder.build(self.gaussian)
 
-    def compress(self, y: Tensor) -> list[list[bytes]]:
-        z_strings, parameters = self.side.compress(self.seen_by_side(y))
+    def start_at(self, y: Tensor, condition: Tensor | None = None) -> None:
+        """Begin with each channel's spread as its scale, and nearly 0 as its mean, where the networks end in heads.
+
+        Finding the spreads out would take most of a training; and means that begin at random are worse than none.
+        """
+        spread = y.square().mean(dim=(0, 2, 3)).sqrt()  # (M,)
+        for head in self.modules():
+            if isinstance(head, ScaleMeanHead):
+                head.start_at(spread)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        densities = list(self.side.entropy_bottleneck.parameters())
+        networks = [p for p in self.parameters() if all(p is not other for other in densities)]
+        return [
+            {"name": "densities", "params": densities, "lr": 1e-2, "clip": False},
+            {"name": "networks", "params": networks, "lr": 4e-3 if not self.gaussian.noise else 1e-3},
+        ]
+
+
+class ScaleHyperprior(SideInformedPrior):
+    """Scales from the side information, whose P = M parameters they are."""
+
+    required_parts = 2
+
+    def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        parameters, z_likelihoods = self.side(self.hyper_input(y))
+        y_hat, y_likelihoods = self.gaussian(y, *self.scales_and_means(parameters))
+        return y_hat, {"y": y_likelihoods, "z": z_likelihoods}
+
+    def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
+        z_strings, parameters = self.side.compress(self.hyper_input(y))
         scales, means = self.scales_and_means(parameters)
-        return [z_strings, self.slot.coder.compress(y, self.gaussian.indexes(scales), means)]
+        return [z_strings, self.holder.coder.compress(y, self.gaussian.indexes(scales), means)]
 
-    def decompress(self, strings: Strings, shape: tuple[int, int]) -> Tensor:
-        z_strings, y_strings = parts(strings, 2)
+    def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
+        z_strings, y_strings = check_parts(strings, 2)
         scales, means = self.scales_and_means(self.side.decompress(z_strings, shape))
-        return self.slot.coder.decompress(y_strings, indexes=self.gaussian.indexes(scales), means=means)
+        return self.holder.coder.decompress(y_strings, indexes=self.gaussian.indexes(scales), means=means)
 
-    def seen_by_side(self, y: Tensor) -> Tensor:
-        """Magnitudes: a scale does not depend on signs."""
+    def hyper_input(self, y: Tensor) -> Tensor:
+        """What the side information is made from: magnitudes, for a scale does not depend on signs."""
         return y.abs()
 
     def scales_and_means(self, parameters: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -115,7 +149,7 @@ class ScaleHyperprior(nn.Module):
 class MeanScaleHyperprior(ScaleHyperprior):
     """Scales and means from the side information: its P = 2 M parameters, in this order."""
 
-    def seen_by_side(self, y: Tensor) -> Tensor:
+    def hyper_input(self, y: Tensor) -> Tensor:
         return y
 
     def scales_and_means(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,21 +170,34 @@ class WithMagnitudes(nn.Module):
         return torch.cat([y, y.abs()], dim=1)
 
 
-class LogScales(nn.Module):
-    """Turn the first M of the parameters (B, P, h, w) from logarithms of scales into scales.
+class ScaleMeanHead(nn.Module):
+    """The last layer of a network that predicts scales and means: logarithms become scales, means stay.
 
     Scales range over three powers of ten; a network that gives their logarithms reaches all of them equally well.
+
+    layer:    a convolution to `scales` logarithms and any number of means.
+    channels: which of y's channels the scales belong to, (scales,). None: the first ones.
     """
 
-    def __init__(self, M: int) -> None:
+    def __init__(self, layer: nn.Conv1d | nn.Conv2d, scales: int, channels: Tensor | None = None) -> None:
         super().__init__()
-        self.M = M
+        self.layer = layer
+        self.scales = scales
+        self.channels = torch.arange(scales) if channels is None else channels
 
-    def forward(self, parameters: Tensor) -> Tensor:
-        logs, means = parameters.tensor_split([self.M], dim=1)
+    def forward(self, x: Tensor) -> Tensor:
+        logs, means = self.layer(x).tensor_split([self.scales], dim=1)
         logs = lower_bound(logs, math.log(SCALE_MIN))  # from beyond either end, gradients lead back
         logs = -lower_bound(-logs, -math.log(SCALE_MAX))
         return torch.cat([logs.exp(), means], dim=1)
+
+    @torch.no_grad()
+    def start_at(self, spread: Tensor) -> None:
+        """Begin with these scales, (M,), for y's channels, and with means near 0."""
+        assert self.layer.bias is not None
+        self.layer.bias[: self.scales] = spread[self.channels.to(spread.device)].clamp(SCALE_MIN, SCALE_MAX).log()
+        self.layer.weight[self.scales :] *= 0.01
+        self.layer.bias[self.scales :] *= 0.01
 
 
 def slim_side(M: int, P: int, N: int = 64) -> SideInformation:
@@ -181,14 +228,21 @@ def slim_hyperprior(kind: type[ScaleHyperprior], M: int) -> ScaleHyperprior:
     Means have a network of their own. Where both shared one, learning the means disturbed the scales, by more than the
     means saved.
     """
-    side = slim_side(M, M)
-    side.synthesis.append(LogScales(M))
+    side = with_head(slim_side(M, M), scales=M)
     if issubclass(kind, MeanScaleHyperprior):
-        side.synthesis = SideBySide(side.synthesis, slim_side(M, M).synthesis)
+        side.synthesis = SideBySide(side.synthesis, with_head(slim_side(M, M), scales=0).synthesis)
     return kind(side, noise=False)
 
 
-def scale_hyperprior(N: int, M: int) -> TransformCodec:
+def with_head(side: SideInformation, scales: int) -> SideInformation:
+    """The same, its synthesis ending in a `ScaleMeanHead`."""
+    *layers, last = side.synthesis
+    side.synthesis = nn.Sequential(*layers, ScaleMeanHead(last, scales))
+    return side
+
+
+@register_codec("bmshj2018-hyperprior")
+def scale_hyperprior(N: int = 128, M: int = 192) -> TransformCodec:
     """The model of Ballé et al. 2018 ("bmshj2018-hyperprior"): N channels inside, M in the latent."""
     analysis = nn.Sequential(conv(M, N, 3, 1), nn.ReLU(), conv(N, N), nn.ReLU(), conv(N, N))
     synthesis = nn.Sequential(deconv(N, N), nn.ReLU(), deconv(N, N), nn.ReLU(), conv(N, M, 3, 1), nn.ReLU())
@@ -196,7 +250,8 @@ def scale_hyperprior(N: int, M: int) -> TransformCodec:
     return TransformCodec(gdn_analysis(N, M), gdn_synthesis(N, M), prior, stride=16)
 
 
-def mean_scale_hyperprior(N: int, M: int) -> TransformCodec:
+@register_codec("mbt2018-mean")
+def mean_scale_hyperprior(N: int = 128, M: int = 192) -> TransformCodec:
     """Minnen, Ballé & Toderici 2018, without their context model ("mbt2018-mean")."""
     prior = MeanScaleHyperprior(SideInformation(*minnen_networks(N, M), N))
     return TransformCodec(gdn_analysis(N, M), gdn_synthesis(N, M), prior, stride=16)
@@ -221,14 +276,14 @@ def from_compressai(state_dict: Mapping[str, Tensor]) -> TransformCodec:
         last = state["prior.side.synthesis.4.weight"]
         codec = scale_hyperprior(N, M) if len(last) == M else mean_scale_hyperprior(N, M)
         medians = state_dict["entropy_bottleneck.quantiles"][:, 0, 1]
-        for slot, model, means in (
-            ("prior.side.slot", "entropy_bottleneck", medians),
-            ("prior.slot", "gaussian_conditional", None),
+        for holder, model, means in (
+            ("prior.side.holder", "entropy_bottleneck", medians),
+            ("prior.holder", "gaussian_conditional", None),
         ):
             arrays = (
                 state_dict[f"{model}._{name}"].cpu().numpy() for name in ("quantized_cdf", "cdf_length", "offset")
             )
-            state[f"{slot}._extra_state"] = EntropyCoder(CdfTables(*arrays), means).to_tensor()
+            state[f"{holder}._extra_state"] = EntropyCoder(CdfTables(*arrays), means).to_tensor()
         codec.load_state_dict(state, strict=True)
     except (LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(

@@ -24,6 +24,7 @@ told to emulate it (CUBLAS_EMULATE_DOUBLE_PRECISION).
 """
 
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +49,58 @@ def from_fixed(x: Tensor) -> Tensor:
     return (x / ONE).float()
 
 
+class Arithmetic(Protocol):
+    """What a prior computes with: `FLOATS` in training, `FIXED_POINT` for coding. So one control flow serves both.
+
+    In between, sums and concatenations are the same for both.
+    """
+
+    def run(self, network: "PortableConv | PortableNetwork", x: Tensor) -> Tensor:
+        """A layer or a network applied to x (B, C, h, w)."""
+        ...
+
+    def relu(self, x: Tensor) -> Tensor: ...
+
+    def bounded(self, x: Tensor) -> Tensor:
+        """x, kept in the range of fixed point. It is of no importance to floats."""
+        ...
+
+    def given(self, x: Tensor) -> Tensor:
+        """Floats from elsewhere, such as a quality map, as numbers of this arithmetic."""
+        ...
+
+
+class _Floats:
+    def run(self, network: "PortableConv | PortableNetwork", x: Tensor) -> Tensor:
+        return network(x).float()  # whatever autocast makes of it
+
+    def relu(self, x: Tensor) -> Tensor:
+        return F.relu(x)
+
+    def bounded(self, x: Tensor) -> Tensor:
+        return x
+
+    def given(self, x: Tensor) -> Tensor:
+        return x
+
+
+class _FixedPoint:
+    def run(self, network: "PortableConv | PortableNetwork", x: Tensor) -> Tensor:
+        return network.fixed_point(x)
+
+    def relu(self, x: Tensor) -> Tensor:
+        return x.clamp(0, LIMIT)
+
+    def bounded(self, x: Tensor) -> Tensor:
+        return x.clamp(-LIMIT, LIMIT)
+
+    def given(self, x: Tensor) -> Tensor:
+        return to_fixed(x)
+
+
+FLOATS, FIXED_POINT = _Floats(), _FixedPoint()
+
+
 class PortableConv(nn.Conv2d):
     """A convolution with stride 1 that keeps the size, by reflection: of floats in training, of integers for coding.
 
@@ -63,7 +116,7 @@ class PortableConv(nn.Conv2d):
         x = super().forward(self._padded(x))
         return F.relu(x) if self.relu else x
 
-    def exact(self, x: Tensor) -> Tensor:
+    def fixed_point(self, x: Tensor) -> Tensor:
         """The same in fixed point: float64 whole numbers in and out."""
         weight, bias = self.integers()
         (batch, _, height, width), kernel = x.shape, self.kernel_size[0]
@@ -97,10 +150,10 @@ class PortableConv(nn.Conv2d):
 class PortableNetwork(nn.Sequential):
     """Portable convolutions one after another; between them pixels may be shuffled, which computes nothing."""
 
-    def exact(self, x: Tensor) -> Tensor:
+    def fixed_point(self, x: Tensor) -> Tensor:
         """In fixed point, whatever the mode: float64 whole numbers within ±LIMIT in and out."""
         for layer in self:
-            x = layer.exact(x) if isinstance(layer, PortableConv) else layer(x)
+            x = layer.fixed_point(x) if isinstance(layer, PortableConv) else layer(x)
         return x
 
     def check(self) -> None:

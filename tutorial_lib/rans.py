@@ -5,16 +5,16 @@ One integer, the **state** x, holds everything coded so far (Duda 2013). To push
 -log2(probability) bits, and to leave in its lowest 16 bits one of the symbol's counts:
 
     push:   x  ->  (x // freq) * 2^16 + x % freq + start
-    pull:   c = x % 2^16 names the symbol, start <= c < start + freq
+    pop:    c = x % 2^16 names the symbol, start <= c < start + freq
             x  ->  freq * (x // 2^16) + c - start
 
-Each undoes the other exactly, so what is pushed last is pulled first: **the encoder works from the
+Each undoes the other exactly, so what is pushed last is popped first: **the encoder works from the
 last symbol to the first**, and the decoder gets them in reading order.
 
 *Renormalisation.* x would grow for ever, so it is kept in 2^31 <= x < 2^63, where it also fits in a
 signed 64-bit integer. The encoder moves the lower 32 bits out, as one word, if the push would
 otherwise take x to 2^63 or beyond, that is, if x >= freq * 2^47. The decoder takes a word in if a
-pull has taken x below 2^31. Both do so at the same symbols, because only one choice keeps x in its
+pop has taken x below 2^31. Both do so at the same symbols, because only one choice keeps x in its
 range; and one word is always enough, because that range spans a factor of 2^32.
 
 *Bypass nibbles.* A value that its table does not list is sent as the table's last symbol, the
@@ -88,7 +88,7 @@ def _refill(x, p, words):
 
 
 @_compiled
-def _pull_nibble(x, p, words):
+def _pop_nibble(x, p, words):
     nibble = x & 15
     x >>= 4
     if x < LOW:
@@ -97,11 +97,18 @@ def _pull_nibble(x, p, words):
 
 
 @_compiled
-def _encode(symbols, indexes, cdf, length, offset, words):
-    """Fill `words` from its end and return where the stream begins."""
+def _encode(symbols, indexes, cdf, length, offset, words, counts, places):
+    """Fill `words` from its end and return where the stream begins.
+
+    counts: ascending. places[k] becomes the first word that a decoder of counts[k] symbols has not read.
+    """
     x = np.int64(LOW)
     p = len(words)  # the word written last
+    cut = len(counts) - 1  # the last one that is still to be placed
     for i in range(len(symbols) - 1, -1, -1):
+        while cut >= 0 and counts[cut] > i:  # the symbols from i + 1 on are in; a decoder of the others stops here
+            places[cut] = p
+            cut -= 1
         t = indexes[i]
         v = np.int64(symbols[i]) - offset[t]
         escape = np.int64(length[t]) - 2  # the row's last symbol, and n: as many are in front of it
@@ -122,6 +129,9 @@ def _encode(symbols, indexes, cdf, length, offset, words):
             x >>= 32
         quotient = np.int64(np.uint64(x) // np.uint64(freq))  # unsigned: // need not look at signs
         x = (quotient << PRECISION) + (x - quotient * freq) + start
+    while cut >= 0:
+        places[cut] = p
+        cut -= 1
     words[p - 1] = x >> 32
     words[p - 2] = x & WORD
     return p - 2
@@ -141,12 +151,12 @@ def _decode(words, x, p, indexes, cdf, length, offset, first_symbols, symbols):
         if x < LOW:
             x, p = _refill(x, p, words)
         if k == length[t] - 2:  # the escape
-            digits, x, p = _pull_nibble(x, p, words)
+            digits, x, p = _pop_nibble(x, p, words)
             if digits > MAX_DIGITS:
                 raise BitstreamError("the stream holds a value beyond 32 bits: it is damaged.")
             r = np.int64(0)
             for j in range(digits):
-                digit, x, p = _pull_nibble(x, p, words)
+                digit, x, p = _pop_nibble(x, p, words)
                 r |= digit << 4 * j
             k = -(r >> 1) - 1 if r & 1 else k + (r >> 1)
         value = k + offset[t]
@@ -163,14 +173,39 @@ def encode(symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables) -> bytes:
     indexes: the same shape; integers in 0 ... T - 1.
     Returns 8 bytes or more, a multiple of 4. Raises ValueError for what cannot be coded.
     """
+    return encode_with_positions(symbols, indexes, tables, [])[0]
+
+
+def encode_with_positions(
+    symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables, counts: ArrayLike
+) -> tuple[bytes, list[int]]:
+    """`encode`, and how many bytes of the stream a decoder needs for the first counts[0], counts[1], … symbols.
+
+    counts: (n,) ascending whole numbers from 0 to the number of symbols. A stream that is cut behind position k (or
+    later) decodes up to symbol counts[k]; it equals `Decoder.position` after as many symbols.
+
+    >>> from tutorial_lib.cdf import CdfTables
+    >>> tables = CdfTables.from_pmfs([[0.25, 0.5, 0.2]], [-1], [0.05])
+    >>> symbols = [0, 1, -1, 0] * 20
+    >>> data, positions = encode_with_positions(symbols, [0] * 80, tables, [0, 40, 80])
+    >>> len(data), positions
+    (20, [8, 16, 20])
+    >>> Decoder(data[:16], tables).pop([0] * 40).tolist() == symbols[:40]
+    True
+    """
     symbols = as_int32(symbols, "symbols")
     indexes = _checked_indexes(indexes, tables)
     if symbols.shape != indexes.shape:
         raise ValueError(f"symbols {symbols.shape} and indexes {indexes.shape} must have the same shape.")
+    counts = np.asarray(counts, dtype=np.int64)
+    if counts.ndim != 1 or (np.diff(counts, prepend=0, append=symbols.size) < 0).any():
+        raise ValueError(f"counts ascend from 0 to the number of symbols, {symbols.size}, unlike {counts.tolist()}.")
     # An escape costs at most 16 + 4 + 9 * 4 = 56 bits: two words a symbol suffice, and two for the state.
     words = np.empty(2 * symbols.size + 2, dtype=np.uint32)
-    begin = _encode(_flat(symbols), _flat(indexes), tables.cdf, tables.length, tables.offset, words)
-    return words[begin:].astype("<u4").tobytes()
+    places = np.empty(len(counts), dtype=np.int64)
+    rows = (tables.cdf, tables.length, tables.offset)
+    begin = _encode(_flat(symbols), _flat(indexes), *rows, words, counts, places)
+    return words[begin:].astype("<u4").tobytes(), (4 * (places - begin)).tolist()
 
 
 def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]:
@@ -179,13 +214,13 @@ def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int
     Raises BitstreamError when the bytes cannot be such a stream, ValueError when indexes or tables are unfit.
     """
     decoder = Decoder(data, tables)
-    symbols = decoder.pull(indexes)
+    symbols = decoder.pop(indexes)
     decoder.finish()
     return symbols
 
 
 class Decoder:
-    """Decodes a stream in several pulls, for indexes that depend on the symbols before them.
+    """Decodes a stream in several pops, for indexes that depend on the symbols before them.
 
     Raises as `decode` does.
     """
@@ -209,7 +244,7 @@ class Decoder:
         """How many bytes have been needed so far: a stream cut here, or behind, can be decoded up to here."""
         return 4 * self._next
 
-    def pull(self, indexes: ArrayLike) -> NDArray[np.int32]:
+    def pop(self, indexes: ArrayLike) -> NDArray[np.int32]:
         """The next symbols, as many as there are indexes, in an array of their shape."""
         indexes = _checked_indexes(indexes, self._tables)
         tables, symbols = self._tables, np.empty(indexes.size, dtype=np.int32)

@@ -17,20 +17,45 @@ across the edge is paid for again.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.entropy_coder import CoderSlot
-from tutorial_lib.gaussian_conditional import GaussianConditional
-from tutorial_lib.hyperprior import LogScales, SideInformation, slim_side
+from tutorial_lib.hyperprior import ScaleMeanHead, SideInformation, SideInformedPrior, slim_side
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.transform_codec import parts
-
-LostStrings = Sequence[Sequence[bytes] | None]  # a part, then an image; None for a part that is not there
+from tutorial_lib.transform_codec import Prior, Strings, check_parts
 
 
-class ChannelSlices(nn.Module):
+class ChannelSplit(nn.Module):
+    """The channels of a latent in an order of their own, cut into slices, and put back.
+
+    sizes: the slices' numbers of channels; M together. order: a permutation of the M channels. None: as they are.
+    Raises ValueError where these do not fit.
+    """
+
+    order: Tensor
+
+    def __init__(self, sizes: Sequence[int], order: Tensor | None = None) -> None:
+        super().__init__()
+        if not sizes or min(sizes) < 1:
+            raise ValueError(f"slices have 1 channel or more, unlike {list(sizes)}.")
+        order = torch.arange(sum(sizes)) if order is None else order
+        if not torch.equal(order.sort().values, torch.arange(sum(sizes))):
+            raise ValueError(f"order must hold each of the {sum(sizes)} channels once.")
+        self.sizes = list(sizes)
+        self.register_buffer("order", order)
+
+    def split(self, y: Tensor) -> tuple[Tensor, ...]:
+        """(B, M, ...) -> each slice's (B, its size, ...)."""
+        return y[:, self.order].split(self.sizes, dim=1)
+
+    def join(self, slices: Sequence[Tensor]) -> Tensor:
+        """Undo `split`."""
+        return torch.cat(list(slices), dim=1)[:, self.order.argsort()]
+
+
+class ChannelSlices(SideInformedPrior):
     """K slices of channels, each predicted from the side information and the slices before it.
 
     side:       side information with P parameters, of any meaning.
@@ -52,52 +77,42 @@ class ChannelSlices(nn.Module):
         residuals: Sequence[nn.Module] | None = None,
         noise: bool = True,
     ) -> None:
-        super().__init__()
-        if not sizes or min(sizes) < 1 or len(predictors) != len(sizes):
+        super().__init__(side, noise)
+        self.channels = ChannelSplit(sizes, order)
+        if len(predictors) != len(sizes):
             raise ValueError(f"slices of {list(sizes)} channels and {len(predictors)} predictors do not fit.")
         if residuals is not None and len(residuals) != len(sizes):
             raise ValueError(f"{len(sizes)} slices need as many residual networks, not {len(residuals)}.")
-        order = torch.arange(sum(sizes)) if order is None else order
-        if not torch.equal(order.sort().values, torch.arange(sum(sizes))):
-            raise ValueError(f"order must hold each of the {sum(sizes)} channels once.")
-        self.side = side
-        self.sizes = list(sizes)
-        self.register_buffer("order", order)
         self.predictors = nn.ModuleList(predictors)
         self.residuals = None if residuals is None else nn.ModuleList(residuals)
-        self.gaussian = GaussianConditional(noise=noise)
-        self.slot = CoderSlot()
+        self.slices = len(sizes)
 
-    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         parameters, z_likelihoods = self.side(y)  # (B, P, h, w)
         done, likelihoods = [], []
-        for k, slice_y in enumerate(self._cut(y)):
+        for k, slice_y in enumerate(self.channels.split(y)):
             scales, means = self._predict(k, parameters, done)
             y_hat, slice_likelihoods = self.gaussian(slice_y, scales, means)
             likelihoods.append(slice_likelihoods)
             done.append(self._refine(k, parameters, done, y_hat))
-        return self._join(done), {"y": self._join(likelihoods), "z": z_likelihoods}
+        return self.channels.join(done), {"y": self.channels.join(likelihoods), "z": z_likelihoods}
 
-    def build_coder(self) -> None:
-        self.side.build_coder()
-        self.slot.build(self.gaussian)
-
-    def compress(self, y: Tensor) -> list[list[bytes]]:
+    def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
         z_strings, parameters = self.side.compress(y)
         done, strings = [], [z_strings]
-        for k, slice_y in enumerate(self._cut(y)):
+        for k, slice_y in enumerate(self.channels.split(y)):
             scales, means = self._predict(k, parameters, done)
-            strings.append(self.slot.coder.compress(slice_y, self.gaussian.indexes(scales), means))
+            strings.append(self.holder.coder.compress(slice_y, self.gaussian.indexes(scales), means))
             y_hat = torch.round(slice_y - means) + means
             done.append(self._refine(k, parameters, done, y_hat))
         return strings
 
-    def decompress(self, strings: LostStrings, shape: tuple[int, int]) -> Tensor:
+    def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
         """ŷ. A slice whose strings are None, or that is not there because the list ends early, gets its means.
 
         Later slices of a lost one would be decoded with wrong tables: give None for these, too.
         """
-        most = len(self.sizes) + 1
+        most = self.slices + 1
         if not 1 <= len(strings) <= most:
             raise BitstreamError(f"this codec reads 1 to {most} strings a picture, not {len(strings)}.")
         if strings[0] is None:
@@ -114,15 +129,9 @@ class ChannelSlices(nn.Module):
             elif lost is not None:
                 raise BitstreamError(f"slice {k + 1} cannot be decoded without slice {lost + 1}, which is lost.")
             else:
-                y_hat = self.slot.coder.decompress(slice_strings, None, self.gaussian.indexes(scales), means)
+                y_hat = self.holder.coder.decompress(slice_strings, None, self.gaussian.indexes(scales), means)
             done.append(self._refine(k, parameters, done, y_hat))
-        return self._join(done)
-
-    def _cut(self, y: Tensor) -> tuple[Tensor, ...]:
-        return y[:, self.order].split(self.sizes, dim=1)
-
-    def _join(self, slices: list[Tensor]) -> Tensor:
-        return torch.cat(slices, dim=1)[:, self.order.argsort()]  # (B, M, h, w)
+        return self.channels.join(done)
 
     def _predict(self, k: int, parameters: Tensor, done: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Scales and means of slice k: (B, its size, h, w) each."""
@@ -135,23 +144,25 @@ class ChannelSlices(nn.Module):
         return y_hat + 0.5 * torch.tanh(self.residuals[k](torch.cat([parameters, *done, y_hat], dim=1)))
 
 
-class SpatialSlices(nn.Module):
+class SpatialSlices(Prior):
     """Any prior, applied to the tiles of a latent one by one: `size` × `size` positions each, fewer at the edges.
 
     It writes the prior's parts for each tile: first those of tile 0, then those of tile 1, … in reading order.
     """
 
-    def __init__(self, prior: nn.Module, size: int) -> None:
+    required_parts = None
+
+    def __init__(self, prior: Prior, size: int) -> None:
         super().__init__()
         if size < 1:
             raise ValueError(f"tiles of {size} × {size} positions: there must be at least one.")
         self.prior = prior
         self.size = size
 
-    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         y_hat, likelihoods = torch.empty_like(y), []
         for rows, columns in self._tiles(*y.shape[-2:]):
-            y_hat[:, :, rows, columns], tile_likelihoods = self.prior(y[:, :, rows, columns])
+            y_hat[:, :, rows, columns], tile_likelihoods = self.prior(y[:, :, rows, columns], condition)
             likelihoods.append(tile_likelihoods)
         flat = {name: [tile[name].flatten(1) for tile in likelihoods] for name in likelihoods[0]}
         return y_hat, {name: torch.cat(tiles, dim=1) for name, tiles in flat.items()}  # (B, all of them)
@@ -159,20 +170,29 @@ class SpatialSlices(nn.Module):
     def build_coder(self) -> None:
         self.prior.build_coder()
 
-    def compress(self, y: Tensor) -> list[list[bytes]]:
-        tiles = self._tiles(*y.shape[-2:])
-        return [part for rows, columns in tiles for part in self.prior.compress(y[:, :, rows, columns])]
+    def start_at(self, y: Tensor, condition: Tensor | None = None) -> None:
+        self.prior.start_at(y, condition)
 
-    def decompress(self, strings: LostStrings, shape: tuple[int, int]) -> Tensor:
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return self.prior.parameter_groups()
+
+    def check(self) -> None:
+        self.prior.check()
+
+    def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
+        tiles = self._tiles(*y.shape[-2:])
+        return [part for rows, columns in tiles for part in self.prior.compress(y[:, :, rows, columns], condition)]
+
+    def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
         """ŷ. A tile of which any string is lost (None) is 0: mid-grey, for most transforms."""
         tiles = self._tiles(*shape)
         per_tile = len(strings) // len(tiles)
-        parts(strings, max(1, per_tile) * len(tiles))
+        check_parts(strings, max(1, per_tile) * len(tiles))
         decoded = []
         for n, (rows, columns) in enumerate(tiles):
             tile_strings = strings[n * per_tile : (n + 1) * per_tile]
             size = (rows.stop - rows.start, columns.stop - columns.start)
-            decoded.append(None if None in tile_strings else self.prior.decompress(tile_strings, size))
+            decoded.append(None if None in tile_strings else self.prior.decompress(tile_strings, size, condition))
         known = next((tile for tile in decoded if tile is not None), None)
         if known is None:
             raise BitstreamError("all tiles are lost.")
@@ -201,6 +221,9 @@ def slim_slices(
         return nn.Sequential(*layers, nn.Conv2d(inner, channels_out, 1))
 
     before = [N + sum(sizes[:k]) for k in range(len(sizes))]
-    predictors = [network(b, 2 * size).append(LogScales(size)) for b, size in zip(before, sizes, strict=True)]
+    predictors = []
+    for b, size, channels in zip(before, sizes, ChannelSplit(sizes, order).order.split(list(sizes)), strict=True):
+        *layers, last = network(b, 2 * size)
+        predictors.append(nn.Sequential(*layers, ScaleMeanHead(last, size, channels)))
     residuals = [network(b + size, size) for b, size in zip(before, sizes, strict=True)] if residual else None
     return ChannelSlices(slim_side(sum(sizes), N), sizes, predictors, order, residuals, noise=False)

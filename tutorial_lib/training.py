@@ -1,97 +1,276 @@
-"""Training a codec: first the densities alone, then everything together, for rate + λ · distortion."""
+"""Training: one loop for every codec of the course, and for a learner's own.
+
+    photos ─ `RandomCrops` ─ x ─ codec ─ loss ─ gradients, clipped ─ Adam ─ weights
+                                  └─ condition                  (averaged over the processes)
+
+`Training` minimises bits per pixel + λ · distortion, the loss being an argument. What a codec has to offer for it:
+`parameter_groups`, `start_at`, and, with a variable rate, `sample_condition` and `lagrange_multiplier`.
+
+*All* that is random in a step follows from the seed and the number of the step: the crops, the qualities, and the
+noise that stands in for rounding. So a run is a function of its seed, and `Training.state` is the weights and what
+Adam remembers: who continues from there does what an uninterrupted run does, bit for bit on the same machine (a GPU
+adds in no fixed order, so there only nearly). Processes that train together draw the same and keep their share, so two
+of them with half a batch each compute what one does with all of it, up to the order of sums. (PyTorch's own engine,
+DDP; `training_run` starts it.)
+"""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from tutorial_lib.entropy_bottleneck import EntropyBottleneck
-from tutorial_lib.information import bits, rate_distortion_loss
-from tutorial_lib.transform_codec import TransformCodec
+from tutorial_lib.padding import reflect_pad
+from tutorial_lib.recipe import LMBDA, Recipe
+from tutorial_lib.transform_codec import Prior, TransformCodec
+
+# Bits grow nearly as λ^0.6. Divided by it, all qualities weigh about the same in what is minimised.
+BALANCE = 0.6
+# One unit of 255² · MSE costs about as much as so many of 1 − MS-SSIM: the ratio of the λ that CompressAI publishes
+# for the two (0.0018 … 0.0483 and 2.4 … 60.5).
+MS_SSIM_LAMBDA = 1300.0
+MS_SSIM_SMALLEST = 161  # pixels: it halves a picture four times and then wants a window of 11
+
+Loss = Callable[[Mapping[str, Any], Tensor, "Tensor | float", float], dict[str, Tensor]]
 
 
-def fit_prior(codec: TransformCodec, batch: Tensor, steps: int = 100, *, fresh: bool = True) -> None:
-    """Fit the densities, and nothing else, to the latents that the codec makes of a batch (B, 3, H, W) now.
+class RandomCrops:
+    """Random crops of photos: `crops(step)` gives floats (batch, 3, size, size) in [0, 1], always the same for a step.
 
-    fresh: start each channel as a logistic density as wide as the channel's values. Coefficients differ in width a
-    thousandfold, and finding that out by gradient descent would take most of the training. Otherwise go on from what
-    the densities are. Either way call `build_coder` afterwards: older tables belong to the older densities.
+    photos: uint8 (3, H, W), of any size: what is smaller than a crop is continued by reflection.
+    scales: a crop shows its photo at a random size between these: 0.5 is half as large. Half of them are mirrored.
     """
-    prior = codec.prior.entropy_bottleneck
-    mode = prior.training
-    with torch.no_grad():
-        y = codec.analysis(batch)  # (B, M, h, w)
-        if fresh:
-            fit_widths(prior, y.abs().mean(dim=(0, 2, 3)).clamp(min=0.1))
-    optimizer = torch.optim.Adam(prior.parameters(), lr=PRIOR_RATE)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    prior.train()
-    for _ in range(steps):
-        some = y[torch.randint(len(y), (8,))]  # (8, M, h, w)
-        loss = bits(prior(some)[1]) / some.numel()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        scheduler.step()
-    prior.train(mode)
+
+    def __init__(
+        self,
+        photos: Sequence[Tensor],
+        size: int = 128,
+        batch: int = 8,
+        scales: tuple[float, float] = (1.0, 1.0),
+        seed: int = 0,
+    ) -> None:
+        if not photos:
+            raise ValueError("There are no photos to take crops from.")
+        self.photos, self.size, self.batch, self.scales, self.seed = photos, size, batch, scales, seed
+
+    def __call__(self, step: int) -> Tensor:
+        return torch.stack([self._crop(np.random.default_rng((self.seed, step, n))) for n in range(self.batch)])
+
+    def _crop(self, rng: np.random.Generator) -> Tensor:
+        photo = self.photos[rng.integers(len(self.photos))]
+        low, high = self.scales
+        size = math.ceil(self.size / (low * (high / low) ** rng.random()))  # of what is cut out of the photo
+        height, width = photo.shape[1:]
+        if min(height, width) < size:
+            photo = reflect_pad(photo, 0, max(0, size - width), 0, max(0, size - height))
+            height, width = photo.shape[1:]
+        top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
+        crop = photo[None, :, top : top + size, left : left + size].float() / 255  # (1, 3, size, size)
+        if size != self.size:
+            shape = (self.size, self.size)
+            crop = F.interpolate(crop, shape, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+        return crop[0].flip(-1) if rng.random() < 0.5 else crop[0]  # (3, size, size)
 
 
-@torch.no_grad()
-def fit_widths(prior: EntropyBottleneck, width: Tensor) -> None:
-    """Make every density the logistic one around 0 of a given width (M,), nearly: not all alike to the last bit."""
-    for matrix, bias in zip(prior.matrices, prior.biases, strict=True):
-        slope = torch.full_like(matrix, 1 / matrix.shape[1])  # so that the layers together have the slope 1, …
-        if matrix is prior.matrices[0]:
-            slope /= width[:, None, None]  # … or, by the first one, 1 / width
-        matrix.copy_(slope.expm1().log())  # log(expm1) undoes the softplus
-        bias.mul_(0.1)
-    for factor in prior.factors:
-        factor.zero_()
+# ---- losses: of each image of a batch, "cost", which is minimised, "bpp" and "mse"
 
 
-# Learning rates: the cosines are good already, and a density has far fewer samples to learn from than parameters.
-TRANSFORM_RATE, NETWORK_RATE, PRIOR_RATE = 1e-4, 1e-3, 3e-2
+def rate_distortion(
+    output: Mapping[str, Any], x: Tensor, lmbda: Tensor | float, side_weight: float = 1.0
+) -> dict[str, Tensor]:
+    """Bits per pixel + λ · 255² · MSE: {"cost", "bpp", "mse"}, (B,) each.
 
-
-def train(
-    codec: TransformCodec, next_batch: Callable[[], Tensor], lmbda: float, steps: int
-) -> Iterator[dict[str, float]]:
-    """Minimise bits per pixel + λ · 255² · MSE; yields {"loss", "bpp", "mse"} after each step.
-
-    next_batch: gives a batch (B, 3, H, W) of crops in [0, 1].
-    Ends in evaluation mode with the coding tables made, provided that the iterator is run to its end. Raises
-    ValueError, at the first step, for steps or a λ that are not above 0, and at any step whose loss is not finite.
+    output: what a codec's forward returns. lmbda: a number, or (B,). side_weight: how much of z's bits count.
     """
-    if steps < 1 or not 0 < lmbda < math.inf:
-        raise ValueError(f"There are {steps} steps and λ is {lmbda}: both must be above 0.")
-    cosines = [p for name, p in codec.named_parameters() if name.endswith((".dct.weight", ".idct.weight"))]
-    prior = list(codec.prior.entropy_bottleneck.parameters())
-    special = {id(p) for p in cosines + prior}
-    networks = [p for p in codec.parameters() if id(p) not in special]
-    optimizer = torch.optim.Adam(
-        [
-            {"params": cosines, "lr": TRANSFORM_RATE},
-            {"params": prior, "lr": PRIOR_RATE},
-            {"params": networks, "lr": NETWORK_RATE},
-        ]
-    )
+    bpp, mse, cost = _rate_and_error(output, x, side_weight)
+    return {"cost": cost + lmbda * 255**2 * mse, "bpp": bpp, "mse": mse}
 
-    def schedule(step: int) -> float:  # a short warm-up, then down along a half cosine
-        return min(1, (step + 1) / 20) * (0.51 + 0.49 * math.cos(math.pi * step / steps))
 
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-    codec.train()
-    for step in range(steps):
-        x = next_batch()  # (B, 3, H, W)
-        loss = rate_distortion_loss(codec(x), x, lmbda)
-        if not loss["loss"].isfinite():
-            raise ValueError(f"The loss of step {step} is {loss['loss'].item()}: look at the crops.")
-        optimizer.zero_grad()
-        loss["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(cosines + networks, 1.0)  # one odd crop shall not undo a hundred
-        optimizer.step()
-        scheduler.step()
-        yield {name: value.item() for name, value in loss.items()}
-    codec.eval()
-    codec.build_coder()
+def rate_ms_ssim(
+    output: Mapping[str, Any], x: Tensor, lmbda: Tensor | float, side_weight: float = 1.0
+) -> dict[str, Tensor]:
+    """Bits per pixel + 1300 λ · (1 − MS-SSIM), with the λ of `rate_distortion` for about as many bits.
+
+    Multi-scale structural similarity (Wang, Simoncelli & Bovik 2003) asks whether contrast and structure are kept
+    rather than each value. Crops need 161 pixels: ValueError for smaller ones.
+    """
+    from pytorch_msssim import ms_ssim  # an extra, not of the core
+
+    if min(x.shape[-2:]) < MS_SSIM_SMALLEST:
+        size = f"{x.shape[-1]} × {x.shape[-2]}"
+        raise ValueError(f"MS-SSIM needs crops of at least {MS_SSIM_SMALLEST} pixels, not {size}.")
+    bpp, mse, cost = _rate_and_error(output, x, side_weight)
+    similarity = ms_ssim(output["x_hat"].float(), x, data_range=1.0, size_average=False)  # (B,)
+    return {"cost": cost + lmbda * MS_SSIM_LAMBDA * (1 - similarity), "bpp": bpp, "mse": mse, "ms_ssim": similarity}
+
+
+def _rate_and_error(output: Mapping[str, Any], x: Tensor, side_weight: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Bits per pixel, squared error, and the bits per pixel that count, (B,) each."""
+    if output["x_hat"].shape != x.shape:
+        raise ValueError(f"x is {tuple(x.shape)}, x_hat {tuple(output['x_hat'].shape)}: they must be alike.")
+    pixels = x.shape[-2] * x.shape[-1]
+    bpp = {name: -part.log2().flatten(1).sum(dim=1) / pixels for name, part in output["likelihoods"].items()}
+    counted = [part * side_weight if name == "z" else part for name, part in bpp.items()]
+    return sum(bpp.values()), (output["x_hat"] - x).square().flatten(1).mean(dim=1), sum(counted)  # type: ignore
+
+
+LOSSES: dict[str, Loss] = {"mse": rate_distortion, "ms-ssim": rate_ms_ssim}
+
+
+# ---- the loop
+
+
+class Training:
+    """A run: `for record in training: …` takes the steps that are left; `state` and `restore` stop and continue it.
+
+    batches: gives x (B, 3, H, W) in [0, 1] for the number of a step; `RandomCrops`, for example.
+    loss:    see `rate_distortion`.
+    start:   begin with the prior at what the first crops tell (`TransformCodec.start_at`).
+
+    Under torchrun each process builds the same `Training` and takes its share of each batch.
+    """
+
+    def __init__(
+        self,
+        codec: TransformCodec,
+        batches: Callable[[int], Tensor],
+        recipe: Recipe | None = None,
+        loss: Loss = rate_distortion,
+        seed: int = 0,
+        device: str = "cpu",
+        start: bool = True,
+    ) -> None:
+        self.batches, self.recipe, self.loss, self.seed = batches, recipe or Recipe(), loss, seed
+        self.step = 0
+        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        if self.recipe.batch % self.world:
+            raise ValueError(f"a batch of {self.recipe.batch} cannot be shared evenly by {self.world} processes.")
+        if start:
+            codec.start_at(torch.cat([batches(self.recipe.steps + n) for n in range(START_BATCHES)]).to(codec.device))
+        self.codec, self.device = codec.to(device), torch.device(device)
+        groups = []
+        for group in codec.parameter_groups():
+            rate = self.recipe.rates.get(group["name"], group["lr"])
+            if rate > 0:
+                groups.append({**group, "lr": rate, "full_rate": rate})
+        self.optimizer = torch.optim.Adam(groups)
+        self.clipped = [p for group in groups if group.get("clip", True) for p in group["params"]]
+        self.network: nn.Module = DistributedDataParallel(codec) if self.world > 1 else codec
+
+    def __iter__(self) -> Iterator[dict[str, float]]:
+        """Yields {"loss", "bpp", "mse"}, means of the whole batch, after each step.
+
+        Raises ValueError, and changes no weight, at a step whose loss or gradient is not finite.
+        """
+        while self.step < self.recipe.steps:
+            self.codec.train()
+            yield self._one_step()
+
+    def _one_step(self) -> dict[str, float]:
+        torch.manual_seed(seed_of(self.seed, self.step))  # of the noise inside the codec
+        x = self.batches(self.step)
+        condition = self.codec.sample_condition(len(x), torch.Generator().manual_seed(seed_of(self.seed, self.step)))
+        x, condition = self._share(x), None if condition is None else self._share(condition)
+        lmbda = self.codec.lagrange_multiplier(condition)
+        lmbda = self.recipe.lmbda if lmbda is None else lmbda
+        factor = cosine_schedule(self.step, self.recipe.steps, self.recipe.warm_up)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["full_rate"] * factor
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            output = self.network(x, condition)
+        losses = self.loss(output, x, lmbda, min(1.0, self.step / max(1, self.recipe.rate_warm_up)))
+        record = self._over_all({"loss": losses["cost"], **{n: v for n, v in losses.items() if n != "cost"}})
+        self.optimizer.zero_grad()
+        (losses["cost"] * (LMBDA / lmbda) ** BALANCE).mean().backward()
+        norm = nn.utils.clip_grad_norm_(self.clipped, self.recipe.clip)  # of gradients, already averaged over processes
+        if not (math.isfinite(record["loss"]) and norm.isfinite()):  # in one process, so in all
+            raise ValueError(
+                f"the loss of step {self.step} is {record['loss']:.4g} with a gradient of length {norm.item():.4g}: "
+                "the training has diverged; look at the crops, or try another seed or smaller learning rates."
+            )
+        self.optimizer.step()
+        self.step += 1
+        return record
+
+    def _share(self, whole: Tensor) -> Tensor:
+        """This process's rows of a batch."""
+        return whole.chunk(self.world)[self.rank].to(self.device)
+
+    def _over_all(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Means over the batch and the processes."""
+        values = torch.stack([value.detach().float().mean() for value in losses.values()])
+        if self.world > 1:
+            dist.all_reduce(values)
+        return dict(zip(losses, (values / self.world).tolist(), strict=True))
+
+    def any_rank(self, here: bool) -> bool:
+        """Is it true in any of the processes?"""
+        flag = torch.tensor(float(here), device=self.device)
+        if self.world > 1:
+            dist.all_reduce(flag)
+        return bool(flag)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on: tensors and numbers, which `torch.load(weights_only=True)` reads.
+
+        They are the very tensors in use: write them down, or copy them, before the next step changes them.
+        """
+        return {"step": self.step, "codec": self.codec.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` gave."""
+        self.codec.load_state_dict(state["codec"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+    def finish(self) -> TransformCodec:
+        """The codec, on the CPU and in evaluation mode, with its tables."""
+        self.codec.cpu().eval().build_coder()
+        return self.codec
+
+
+START_BATCHES = 4  # whose latents a prior begins at
+
+
+def cosine_schedule(step: int, steps: int, warm_up: int) -> float:
+    """The learning rates' factor: a short rise, then down along half a cosine to a hundredth."""
+    return min(1, (step + 1) / max(1, warm_up)) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
+
+
+def seed_of(seed: int, step: int) -> int:
+    """A seed of its own for each step of a run."""
+    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
+
+
+def batch_noise(like: Tensor) -> Tensor:
+    """Uniform noise on [−½, ½) for a latent (B, …): of processes that train together, each gets the rows that one
+    process with the whole batch would draw for it."""
+    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    noise = torch.rand(world * len(like), *like.shape[1:], dtype=like.dtype) - 0.5
+    return noise.chunk(world)[rank].to(like.device)
+
+
+def fit_prior(
+    prior: Prior, latents: Callable[[int], Tensor], recipe: Recipe, loss: Loss | None = None, **options: Any
+) -> Training:
+    """A run that trains a prior alone, on latents (B, M, h, w) of transforms that stay as they are.
+
+    latents: gives a batch of them for the number of a step. loss: of {"x_hat": ŷ, "likelihoods"} and y; None: the
+    bits a position, and nothing else.
+    """
+    frame = TransformCodec(nn.Identity(), nn.Identity(), prior, stride=1)
+    return Training(frame, latents, recipe, loss or _bits_alone, **options)
+
+
+def _bits_alone(
+    output: Mapping[str, Any], x: Tensor, lmbda: Tensor | float, side_weight: float = 1.0
+) -> dict[str, Tensor]:
+    bpp, mse, cost = _rate_and_error(output, x, side_weight)
+    return {"cost": cost, "bpp": bpp, "mse": mse}

@@ -1,8 +1,8 @@
 """One network for every quality: lapped cosines, gains that depend on the quality, and refinements that are told of it.
 
-    x ─ lap ─ cosines ─ · gain ─ refine ─ y ─ (…) ─ ŷ ─ refine ─ : gain ─ cosines ─ unlap ─ smooth ─ x̂
-                           ↑       ↑                       ↑        ↑                        ↑
-    quality ───────────────┴───────┴───────────────────────┴────────┴────────────────────────┘
+    x ─ pre-filter ─ cosines ─ · gain ─ refine ─ y ─ (…) ─ ŷ ─ refine ─ : gain ─ cosines ─ post-filter ─ deblock ─ x̂
+                                  ↑       ↑                       ↑        ↑                             ↑
+    quality ──────────────────────┴───────┴───────────────────────┴────────┴─────────────────────────────┘
 
 A rate takes a step of the quantizer, 1 / gain, and that is nearly all it takes (Cui et al. 2021, "Asymmetric gained
 deep image compression with continuous rate adaptation"). λ(quality) says how much an error costs. The step that suits
@@ -15,16 +15,18 @@ the neighbouring blocks: a lapped transform (Malvar & Staelin 1989; as pre- and 
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.dct_transforms import BLOCK, Refinement, dct_filters, dct_matrix
+from tutorial_lib.dct_transforms import BLOCK, Refinement, dct_filters, dct_matrix, parameter_groups
 from tutorial_lib.portable import to_fixed
+from tutorial_lib.transform_codec import TransformCodec
 
 LOWEST, HIGHEST = 1, 100  # qualities
-LEVELS, APART = 10, 11  # the table's rows, and how many qualities lie between two
+ROWS, ROW_SPACING = 10, 11  # of a table: its rows, and how many qualities lie between two
 LAMBDA_LOWEST, LAMBDA_HIGHEST = 0.0004, 0.12  # the price of an error at either end
 STEP = 4.5  # times 1 / √λ: the quantizer's step before training, in grey levels
 
@@ -34,14 +36,8 @@ def lambda_of(quality: Tensor) -> Tensor:
     return LAMBDA_LOWEST * (LAMBDA_HIGHEST / LAMBDA_LOWEST) ** ((quality - LOWEST) / (HIGHEST - LOWEST))
 
 
-def check_quality(quality: int) -> None:
-    """Raise ValueError unless it is a whole number from 1 to 100."""
-    if isinstance(quality, bool) or not isinstance(quality, int) or not LOWEST <= quality <= HIGHEST:
-        raise ValueError(f"a quality is a whole number from {LOWEST} to {HIGHEST}, not {quality!r}.")
-
-
 class QualityTable(nn.Module):
-    """A learned number for each channel and quality: `start` (LEVELS, C) before training."""
+    """A learned number for each channel and quality: `start` (ROWS, C) before training."""
 
     def __init__(self, start: Tensor) -> None:
         super().__init__()
@@ -49,33 +45,28 @@ class QualityTable(nn.Module):
 
     def forward(self, quality: Tensor) -> Tensor:
         """quality (B,), real numbers from 1 to 100 -> (B, C, 1, 1)."""
-        place = (quality - LOWEST) / APART
-        row = place.floor().clamp(max=LEVELS - 2).long()
+        place = (quality - LOWEST) / ROW_SPACING
+        row = place.floor().clamp(max=ROWS - 2).long()
         values = torch.lerp(self.values[row], self.values[row + 1], (place - row)[:, None])  # (B, C)
         return values[:, :, None, None]
 
-    def exact(self, quality: int) -> Tensor:
+    def fixed_point(self, quality: int) -> Tensor:
         """The same for one whole quality in fixed point (see `portable`): (1, C, 1, 1) float64 whole numbers."""
-        row = min((quality - LOWEST) // APART, LEVELS - 2)
-        beyond = quality - LOWEST - row * APART
+        row = min((quality - LOWEST) // ROW_SPACING, ROWS - 2)
+        beyond = quality - LOWEST - row * ROW_SPACING
         low, high = to_fixed(self.values.detach()[row : row + 2])  # (C,) each
         # A GPU may divide by multiplying with 1 / 11. That rounds to the same: an eleventh is never near a half.
-        return torch.round((low * (APART - beyond) + high * beyond) / APART)[None, :, None, None]
+        return torch.round((low * (ROW_SPACING - beyond) + high * beyond) / ROW_SPACING)[None, :, None, None]
 
 
-def quality_of(quality: int, like: Tensor) -> Tensor:
-    """One quality for every image of a batch: (B,) float32."""
-    return torch.full((len(like),), float(quality), device=like.device)
-
-
-def plane(quality: Tensor, like: Tensor) -> Tensor:
+def quality_map(quality: Tensor, like: Tensor) -> Tensor:
     """The quality as a picture of one value, between −1 and 1: (B,) -> (B, 1, h, w), of the size of `like`."""
     middle = (LOWEST + HIGHEST) / 2
     return ((quality - middle) / (HIGHEST - middle))[:, None, None, None].expand(-1, 1, *like.shape[-2:])
 
 
-def lapping() -> Tensor:
-    """What `lap` does to the 16 pixels around an edge between blocks: (16, 16) float32, orthonormal.
+def lapped_prefilter() -> Tensor:
+    """The pre-filter of a lapped transform, for the 16 pixels around an edge between blocks: (16, 16), orthonormal.
 
     The sums of pixels that mirror each other at the edge stay; their differences are turned by an 8 × 8 rotation, which
     gathers most of a slope in one step at the edge, where no block sees it (Tran, Liang & Tu 2003, whose V this is).
@@ -90,8 +81,11 @@ def lapping() -> Tensor:
     return (fold @ torch.block_diag(identity, rotation) @ fold).float()
 
 
-def lap(x: Tensor, matrix: Tensor) -> Tensor:
-    """Apply a 16 × 16 matrix across every edge between blocks, downwards and sideways: (B, C, H, W) -> like it."""
+def filter_edges(x: Tensor, matrix: Tensor) -> Tensor:
+    """Apply a 16 × 16 matrix across every edge between blocks, downwards and sideways: (B, C, H, W) -> like it.
+
+    The matrix is the pre-filter, or its transpose, the post-filter.
+    """
     half = BLOCK // 2
     for _ in range(2):
         inner = x[..., half:-half, :].unflatten(-2, (-1, BLOCK))  # (B, C, H/16 − 1, 16, W)
@@ -108,15 +102,15 @@ class GainedAnalysis(nn.Module):
         filters = dct_filters().flatten(1)  # (M, 3 · 16 · 16)
         self.dct = nn.Conv2d(filters.shape[1], len(filters), 1, bias=False)
         self.dct.weight.data.copy_(filters[:, :, None, None])
-        self.register_buffer("lapping", lapping(), persistent=False)
-        self.log_gain = QualityTable(torch.zeros(LEVELS, len(filters)))
+        self.register_buffer("prefilter", lapped_prefilter(), persistent=False)
+        self.log_gain = QualityTable(torch.zeros(ROWS, len(filters)))
         self.refine = Refinement(len(filters), hidden, depth, hints=1)
 
     def gain(self, quality: Tensor) -> Tensor:
         """Steps in a grey level: (B,) -> (B, M, 1, 1)."""
         return self.log_gain(quality).exp() * (lambda_of(quality).sqrt() / STEP)[:, None, None, None]
 
-    def error_price(self, quality: Tensor) -> Tensor:
+    def distortion_weight(self, quality: Tensor) -> Tensor:
         """What an error of one step costs, in bits: (B,) -> (B, M, 1, 1), as far as the cosines are orthonormal.
 
         λ · 255² · MSE is a mean over three colours, while bits are counted per pixel.
@@ -125,34 +119,34 @@ class GainedAnalysis(nn.Module):
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # coefficients in the thousands need all of float32
-            blocks = F.pixel_unshuffle(lap(x - 0.5, self.lapping), BLOCK)  # (B, 768, H/16, W/16)
+            blocks = F.pixel_unshuffle(filter_edges(x - 0.5, self.prefilter), BLOCK)  # (B, 768, H/16, W/16)
             y = self.dct(blocks) * 255 * self.gain(quality)  # (B, M, H/16, W/16)
-        return self.refine(y, plane(quality, y))
+        return self.refine(y, quality_map(quality, y))
 
 
 class GainedSynthesis(nn.Module):
     """Coefficients back to pixels: (B, M, H/16, W/16), (B,) -> (B, 3, H, W)."""
 
-    def __init__(self, hidden: int, depth: int, smooth: int) -> None:
+    def __init__(self, hidden: int, depth: int, deblock: int) -> None:
         super().__init__()
         filters = dct_filters().flatten(1)  # (M, 3 · 16 · 16)
         self.refine = Refinement(len(filters), hidden, depth, hints=1)
-        self.register_buffer("lapping", lapping(), persistent=False)
-        self.log_step = QualityTable(torch.zeros(LEVELS, len(filters)))
+        self.register_buffer("prefilter", lapped_prefilter(), persistent=False)
+        self.log_step = QualityTable(torch.zeros(ROWS, len(filters)))
         self.idct = nn.Conv2d(len(filters), filters.shape[1], 1, bias=False)
         self.idct.weight.data.copy_(filters.T[:, :, None, None])
-        self.smooth = Smoothing(smooth)
+        self.deblock = DeblockingFilter(deblock)
 
     def forward(self, y_hat: Tensor, quality: Tensor) -> Tensor:
-        y = self.refine(y_hat, plane(quality, y_hat))  # (B, M, H/16, W/16)
+        y = self.refine(y_hat, quality_map(quality, y_hat))  # (B, M, H/16, W/16)
         step = self.log_step(quality).exp() * (STEP / lambda_of(quality).sqrt())[:, None, None, None]
         with torch.autocast(y.device.type, enabled=False):
             blocks = self.idct(y * step / 255)  # (B, 768, H/16, W/16)
-            x = lap(F.pixel_shuffle(blocks, BLOCK), self.lapping.T)  # (B, 3, H, W)
-        return self.smooth(x, plane(quality, x)) + 0.5
+            x = filter_edges(F.pixel_shuffle(blocks, BLOCK), self.prefilter.T)  # (B, 3, H, W)
+        return self.deblock(x, quality_map(quality, x)) + 0.5
 
 
-class Smoothing(nn.Module):
+class DeblockingFilter(nn.Module):
     """Takes away the edges between blocks: a small network over pixels, four of them a position, that starts as 0."""
 
     def __init__(self, hidden: int) -> None:
@@ -162,3 +156,28 @@ class Smoothing(nn.Module):
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
         fours = F.pixel_unshuffle(x, 2)  # (B, 12, H/2, W/2)
         return F.pixel_shuffle(self.refine(fours, quality[:, :, ::2, ::2]), 2)  # (B, 3, H, W)
+
+
+class VariableRateCodec(TransformCodec):
+    """The frame for qualities from 1 to 100. Its transforms take x or ŷ and the qualities (B,); so may its prior."""
+
+    qualities = range(LOWEST, HIGHEST + 1)
+    default_quality = 50
+
+    def sample_condition(self, count: int, generator: torch.Generator) -> Tensor:
+        return LOWEST + (HIGHEST - LOWEST) * torch.rand(count, generator=generator)
+
+    def lagrange_multiplier(self, condition: Tensor | None) -> Tensor:
+        if condition is None:
+            raise ValueError("a codec of variable rate is trained at a quality for each image.")
+        return lambda_of(condition)
+
+    @torch.no_grad()
+    def start_at(self, x: Tensor) -> None:
+        """The prior begins at the latents of x (B, 3, H, W) at each quality that a `QualityTable` has a row for."""
+        rows = torch.arange(LOWEST, HIGHEST + 1.0, ROW_SPACING, device=x.device)
+        quality = rows.repeat_interleave(len(x))
+        self.prior.start_at(self.analysis(x.repeat(len(rows), 1, 1, 1), quality), quality)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [*parameter_groups(self.analysis, self.synthesis), *self.prior.parameter_groups()]

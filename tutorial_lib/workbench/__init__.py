@@ -1,1 +1,1 @@
-"""What the lessons lean on and nobody needs to study: images, metrics, classical codecs, figures, exercise checks."""
+"""What only the lessons need, and what need not be studied: exercise checks, figures, photos, the set-up cell."""

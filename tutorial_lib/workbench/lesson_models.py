@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutorial_lib.workbench.checkpoints import shipped
+from tutorial_lib.files.checkpoints import shipped
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from tutorial_lib.prior import Prior
     from tutorial_lib.transform_codec import TransformCodec
 
 CONTEXTS = (
@@ -23,21 +22,22 @@ CONTEXTS = (
     ("quarters", "conv"),
     ("quarters", "attention"),
 )
+PASSES = {"raster": "wavefront"}  # the same values, decoded in fewer passes
 UNEVEN = (12, 24, 36, 48, 60, 64, 68, 72)  # channels a slice, of 384: few in the first ones, where the most bits are
 
 
-def priors() -> dict[str, Callable[[], nn.Module]]:
+def priors() -> dict[str, Callable[[], Prior]]:
     """Every prior's name, and what makes it, untrained."""
     from tutorial_lib.context import AttentionContext, ConvContext, slim_context
     from tutorial_lib.dct_transforms import KEPT, coarse_to_fine
     from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior, slim_hyperprior
+    from tutorial_lib.prior import FactorizedPrior
     from tutorial_lib.slicing import slim_slices
-    from tutorial_lib.transform_codec import FactorizedPrior
 
     M = sum(KEPT)
     kinds = {"conv": ConvContext, "attention": AttentionContext}
     contexts = {
-        f"{order}_{kind}": lambda order=order, kind=kind: slim_context(kinds[kind], order, M)
+        f"{order}_{kind}": lambda order=order, kind=kind: slim_context(kinds[kind], PASSES.get(order, order), M)
         for order, kind in CONTEXTS
     }
     slices = {f"slices_{K}": lambda K=K: slim_slices([M // K] * K, coarse_to_fine()) for K in (1, 4, 8, 12)}

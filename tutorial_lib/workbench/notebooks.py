@@ -59,7 +59,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
 
 def _without_repetition(outputs: list) -> list:
     """Pieces of one stream put together, and of a progress bar only what stands there in the end."""
-    merged = []
+    merged: list[nbformat.NotebookNode] = []
     for output in outputs:
         if output.output_type == "stream" and merged and merged[-1].get("name") == output.name:
             merged[-1].text += output.text

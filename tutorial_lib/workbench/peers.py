@@ -1,4 +1,4 @@
-"""The comparisons' way to CompressAI, which not every machine can have."""
+"""CompressAI for the comparisons, where it can be installed."""
 
 import importlib
 import warnings

@@ -5,26 +5,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from tutorial_lib.course import notebook_of
 from tutorial_lib.workbench.figures import COLOURS, show
 
 WIDTH, HEIGHT = 1.5, 0.92  # of a block, in the diagram's own units
 COLUMN, ROW = 2.05, 1.5  # from one block's centre to the next one's
 GREY = COLOURS[5]
+ENTROPY_MODELS = ("information", "entropy_bottleneck", "hyperprior", "context", "slicing", "portable")
 
-# block: (what is written on it, the notebooks that teach it, column, row); the encoder is row 2, the decoder row 0
+# block: (what is written on it, the modules that make it, column, row); the encoder is row 2, the decoder row 0
 BLOCKS = {
-    "photo": ("photo", "", 0, 2),
-    "pad": ("pad", "01", 1, 2),
-    "analysis": ("analysis\ntransform", "07", 2, 2),
-    "quantize": ("quantize", "02", 3, 2),
-    "encoder": ("entropy\nencoder", "06", 4, 2),
-    "bytes": ("bytes\nin a file", "12", 5, 1),
-    "decoder": ("entropy\ndecoder", "06", 4, 0),
-    "synthesis": ("synthesis\ntransform", "07", 2, 0),
-    "crop": ("crop", "01", 1, 0),
-    "picture": ("picture", "", 0, 0),
-    "entropy model": ("entropy\nmodel", "03 04 08–11", 3, 1),
-    "tables": ("integer\ntables", "05", 4, 1),
+    "photo": ("photo", (), 0, 2),
+    "pad": ("pad", ("padding",), 1, 2),
+    "analysis": ("analysis\ntransform", ("dct_transforms",), 2, 2),
+    "quantize": ("quantize", ("quantization",), 3, 2),
+    "encoder": ("entropy\nencoder", ("entropy_coder",), 4, 2),
+    "bytes": ("bytes\nin a file", ("bitstream",), 5, 1),
+    "decoder": ("entropy\ndecoder", ("entropy_coder",), 4, 0),
+    "synthesis": ("synthesis\ntransform", ("dct_transforms",), 2, 0),
+    "crop": ("crop", ("padding",), 1, 0),
+    "picture": ("picture", (), 0, 0),
+    "entropy model": ("entropy\nmodel", ENTROPY_MODELS, 3, 1),
+    "tables": ("integer\ntables", ("cdf",), 4, 1),
 }
 
 # (from, to, what travels)
@@ -91,13 +93,27 @@ def draw_pipeline(topic: str) -> Figure:
     return figure
 
 
+def notebooks_of(modules: tuple[str, ...]) -> str:
+    """The numbers of the notebooks that teach these modules, as in `03 04 08–11`: from three in a row on, a span."""
+    runs: list[list[int]] = []
+    for number in sorted({int(notebook_of(module)) for module in modules}):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(
+        f"{run[0]:02}–{run[-1]:02}" if len(run) > 2 else " ".join(f"{number:02}" for number in run) for run in runs
+    )
+
+
 def _centre(block: str) -> tuple[float, float]:
     _, _, column, row = BLOCKS[block]
     return column * COLUMN, row * ROW
 
 
 def _draw_block(axes: Axes, block: str, lit: bool) -> None:
-    label, notebooks, _, _ = BLOCKS[block]
+    label, modules, _, _ = BLOCKS[block]
+    notebooks = notebooks_of(modules)
     x, y = _centre(block)
     ends = block in ("photo", "picture", "bytes")  # what goes in and comes out, not a step
     axes.add_patch(

@@ -50,9 +50,9 @@ def decode_lanes(data, count, lanes, row):
         digit = x & {mask}
         symbol = np.searchsorted(row, digit, side="{side}") - 1
         x = (row[symbol + 1] - row[symbol]) * (x >> 16) + digit - row[symbol]
-        thirsty = x < {low}
-        taken = words[used : used + thirsty.sum()]{order}
-        x[thirsty] = x[thirsty] << 32 | taken
+        refill = x < {low}
+        taken = words[used : used + refill.sum()]{order}
+        x[refill] = x[refill] << 32 | taken
         used += len(taken)
         steps.append(symbol)
     return {symbols}

@@ -2,7 +2,7 @@
 
 SIZE = "def size_after(n, k, s, p, o): return "
 HEADER = "import struct\ndef read_header(d):\n    "
-SIZE_THEN = HEADER + "size = struct.unpack_from('<HH', d, 7)\n    "
+SIZE_THEN = HEADER + "size = struct.unpack_from('<HH', d, 6)\n    "
 VARINT = """import struct
 def varint(d, at):
     pieces = [d[at] % 128]
@@ -12,12 +12,12 @@ def varint(d, at):
     return pieces, at + 1
 
 def read_header(d):
-    lengths, at = [], 20
-    for _ in range(d[19]):
+    lengths, at = [], 21 + d[20]
+    for _ in range(d[18]):
         pieces, at = varint(d, at)
         lengths.append(sum(p << 7 * k for k, p in enumerate(pieces)))
         at += 2
-    return *struct.unpack_from('<HH', d, 7), lengths
+    return *struct.unpack_from('<HH', d, 6), lengths
 """
 
 WRONG = [
@@ -40,21 +40,27 @@ WRONG = [
     ("rate", "def rate(l, h, w): return -l.log2().mean()", "the mean bits of a symbol"),
     ("rate", "def rate(l, h, w): return 8.0", "bits per pixel are right, you give 8.000"),
     ("rate", "def rate(l, h, w): return l.log2()", "One number is asked for"),
-    ("header", HEADER + "return *struct.unpack_from('>HH', d, 7), [12]", "Little-endian"),
-    ("header", HEADER + "return *struct.unpack_from('<HH', d, 7)[::-1], [12]", "the width comes first"),
-    ("header", HEADER + "return *struct.unpack_from('<HH', d, 4), [12]", "you begin 3 byte(s) early"),
-    ("header", HEADER + "return *struct.unpack_from('<HH', d, 6), [12]", "you begin 1 byte(s) early"),
+    ("header", HEADER + "return *struct.unpack_from('>HH', d, 6), [12]", "Little-endian"),
+    ("header", HEADER + "return *struct.unpack_from('<HH', d, 6)[::-1], [12]", "the width comes first"),
+    ("header", HEADER + "return *struct.unpack_from('<HH', d, 4), [12]", "you begin 2 byte(s) early"),
+    ("header", HEADER + "return *struct.unpack_from('<HH', d, 5), [12]", "you begin 1 byte(s) early"),
     ("header", HEADER + "return 1, 1, [12]", "you read 1 and 1"),
     (
         "header",
         SIZE_THEN + "return *size, [12] * 2",
-        "you found 2 length(s). How many there are is the byte at offset 19.",
+        "you found 2 length(s). How many there are is the byte at offset 18.",
     ),
-    ("header", SIZE_THEN + "return *size, [d[20 + 3 * k] % 128 for k in range(d[19])]", "goes on in the next one"),
-    ("header", SIZE_THEN + "return *size, list(d[19 : 19 + d[19]])", "the first begins at offset 20"),
+    (
+        "header",
+        SIZE_THEN + "return *size, [d[21 + d[20] + 3 * k] % 128 for k in range(d[18])]",
+        "goes on in the next one",
+    ),
+    ("header", SIZE_THEN + "return *size, list(d[19 : 19 + d[18]])", "begins behind the codec's name"),
+    ("header", VARINT.replace("21 + d[20]", "21"), "behind it stands the name"),
+    ("header", VARINT.replace("21 + d[20]", "32"), "is not always 11 bytes long"),
     ("header", VARINT.replace("enumerate(pieces)", "enumerate(pieces[::-1])"), "are the lowest ones"),
     ("header", VARINT.replace("at += 2", "at += 0"), "two bytes of checksum"),
-    ("header", HEADER + "return struct.unpack_from('<HH', d, 7)", "(width, height, [lengths]) is asked for"),
+    ("header", HEADER + "return struct.unpack_from('<HH', d, 6)", "(width, height, [lengths]) is asked for"),
     ("dead_zone", "def quantize(y, o): return (y + o).floor()", "Negative numbers go down instead of towards 0"),
     ("dead_zone", "def quantize(y, o): return y.round()", "this is plain rounding"),
     ("dead_zone", "def quantize(y, o): return y.sign() * (y.abs() - o).clamp(min=0)", "not all of these are whole"),

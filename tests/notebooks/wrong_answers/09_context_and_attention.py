@@ -1,6 +1,6 @@
 """Notebook 09: plausible wrong answers, and what each must be told (read by test_exercises.py)."""
 
-TURN = "def turn_of(i, j, radius): return "
+PASS = "def pass_of(i, j, radius): return "
 CAUSAL = """
 def is_causal(context, height, width):
     for p in PLACES:
@@ -12,17 +12,20 @@ def is_causal(context, height, width):
 """
 EACH = CAUSAL.replace("PLACES", "range(height * width)")
 ATTEND = "def masked_attention(q, k, v, known): return "
-TIME = "def decode_time(turn, latency, work, p):\n    counts = turn.unique(return_counts=True)[1].tolist()\n    return "
+TIME = """
+def decode_time(pass_of, latency, work, p):
+    counts = pass_of.unique(return_counts=True)[1].tolist()
+    return """
 
 WRONG = [
-    ("turn_of", TURN + "3 * i + j", "right for our radius 2 only"),
-    ("turn_of", TURN + "radius * i + j", "has the same turn"),
-    ("turn_of", TURN + "i + (radius + 1) * j", "Rows and columns are swapped"),
-    ("turn_of", TURN + "(2 * radius + 1) * i + j", "later than necessary"),
-    ("turn_of", TURN + "i + j", "What is looked at must come earlier"),
-    ("turn_of", TURN + "(radius + 2) * i + j", "would do"),
-    ("turn_of", TURN + "(radius + 1) * i + j + 1", "The first turn is 0; yours is 1."),
-    ("turn_of", TURN + "'soon'", "A turn is a whole number"),
+    ("pass_of", PASS + "3 * i + j", "right for our radius 2 only"),
+    ("pass_of", PASS + "radius * i + j", "has the same pass"),
+    ("pass_of", PASS + "i + (radius + 1) * j", "Rows and columns are swapped"),
+    ("pass_of", PASS + "(2 * radius + 1) * i + j", "later than necessary"),
+    ("pass_of", PASS + "i + j", "What is looked at must come earlier"),
+    ("pass_of", PASS + "(radius + 2) * i + j", "would do"),
+    ("pass_of", PASS + "(radius + 1) * i + j + 1", "The first pass is 0; yours is 1."),
+    ("pass_of", PASS + "'soon'", "A pass has a whole number"),
     ("is_causal", "def is_causal(c, h, w): return True", "to all of ten contexts"),
     ("is_causal", "def is_causal(c, h, w): return 'yes'", "True or False is asked for"),
     ("is_causal", EACH.replace("TEST", "g.flatten()[p + 1:].ne(0).any()"), "type B: it sees its own place"),
@@ -65,11 +68,11 @@ WRONG = [
         "zeros are asked for",
     ),
     ("masked_attention", ATTEND + "(k @ q / len(q) ** 0.5).masked_fill(~known, -math.inf).softmax(0)", "shape (3,)"),
-    ("decode_time", TIME + "len(counts) * latency + work * math.ceil(turn.numel() / p)", "round up in each turn, not"),
-    ("decode_time", TIME + "len(counts) * latency + work * turn.numel() / p", "half a position"),
+    ("decode_time", TIME + "len(counts) * latency + work * -(-pass_of.numel() // p)", "round up in each pass, not"),
+    ("decode_time", TIME + "len(counts) * latency + work * pass_of.numel() / p", "half a position"),
     ("decode_time", TIME + "sum((latency + work * n) / p for n in counts)", "do not shorten the latency"),
-    ("decode_time", TIME + "latency + sum(work * math.ceil(n / p) for n in counts)", "before each turn, not once"),
-    ("decode_time", TIME + "sum(work * math.ceil(n / p) for n in counts)", "There is a latency before each turn"),
+    ("decode_time", TIME + "latency + sum(work * math.ceil(n / p) for n in counts)", "before each pass, not once"),
+    ("decode_time", TIME + "sum(work * math.ceil(n / p) for n in counts)", "There is a latency before each pass"),
     ("decode_time", TIME + "sum(latency + work * n for n in counts)", "on one processor"),
     ("decode_time", TIME + "7", "it takes"),
     ("decode_time", TIME + "counts", "A number of seconds is asked for"),

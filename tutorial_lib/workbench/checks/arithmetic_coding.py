@@ -68,7 +68,8 @@ def memory(function) -> str:
 
 def _walk(code: str, count: int, pmf_of: Callable, inclusive: bool = True, narrows: bool = True) -> list[int]:
     """The walk with the mistakes that learners make."""
-    number, symbols = Fraction(int(code or "0", 2), 2 ** len(code)), []
+    number = Fraction(int(code or "0", 2), 2 ** len(code))
+    symbols: list[int] = []
     for _ in range(count):
         pmf, start, symbol = pmf_of(symbols), Fraction(0), 0
         while symbol < len(pmf) - 1 and (number >= start + pmf[symbol] if inclusive else number > start + pmf[symbol]):

@@ -28,7 +28,7 @@ def price(function) -> str:
             if value in inside:
                 raise Wrong(f"{case}: {_wrong_listed(answer, value, cdf, offset)}")
             raise Wrong(f"{case}: {_wrong_escape(answer, value, cdf, offset)}")
-    return "An escape is dear, but never infinite: that is why every row has one."
+    return "An escape is expensive, but never infinite: that is why every row has one."
 
 
 def _price(value: int, cdf: Sequence[int], offset: int) -> float:

@@ -3,11 +3,12 @@
 import math
 import random
 from collections.abc import Callable
+from functools import partial
 
 from tutorial_lib.bitstream import Stream, pack, read_header
 from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
-ROWS, APART, STEP = 10, 11, 4.5
+ROWS, SPACING, STEP = 10, 11, 4.5
 MOST_CALLS = 8  # of `size`, for a hundred qualities
 
 
@@ -32,18 +33,18 @@ def gain_at(function) -> str:
 
 
 def _between(values: list[float], quality: int) -> float:
-    row = min((quality - 1) // APART, ROWS - 2)
-    share = (quality - 1 - APART * row) / APART
+    row = min((quality - 1) // SPACING, ROWS - 2)
+    share = (quality - 1 - SPACING * row) / SPACING
     return (1 - share) * values[row] + share * values[row + 1]
 
 
 def _wrong_gain(answer: float, logs: list[float], quality: int, lmbda: float, right: float) -> str:
     log, root = _between(logs, quality), math.sqrt(lmbda) / STEP
-    row, place = (quality - 1) // APART, min(quality / APART, ROWS - 1)
+    row, place = (quality - 1) // SPACING, min(quality / SPACING, ROWS - 1)
     ninth = min((quality - 1) // 10, ROWS - 2)
     from_zero = min(int(place), ROWS - 2)
     swapped = min(row, ROWS - 2)
-    share = (quality - 1 - APART * swapped) / APART
+    share = (quality - 1 - SPACING * swapped) / SPACING
     mistakes = {
         log * root: "the rows hold logarithms. What do they stand for?",
         math.exp(log): "the rule's own part, √λ / 4.5, is missing.",
@@ -51,7 +52,7 @@ def _wrong_gain(answer: float, logs: list[float], quality: int, lmbda: float, ri
         math.exp(log) / root: "that is the step in grey levels; the gain is one divided by it.",
         math.exp(-log) / root: "that is the step in grey levels; the gain is one divided by it.",
         math.exp(logs[row]) * root: "that is the row below. Between two rows, interpolate.",
-        math.exp(logs[min(ROWS - 1, round((quality - 1) / APART))]) * root: "that is the nearest row. Interpolate.",
+        math.exp(logs[min(ROWS - 1, round((quality - 1) / SPACING))]) * root: "that is the nearest row. Interpolate.",
         _between([math.exp(value) for value in logs], quality) * root: "interpolate the logarithms, and then take e.",
         math.exp(share * logs[swapped] + (1 - share) * logs[swapped + 1]) * root: "the two rows' shares are swapped.",
         math.exp(logs[from_zero] + (place - from_zero) * (logs[from_zero + 1] - logs[from_zero])) * root: (
@@ -70,11 +71,11 @@ def _wrong_gain(answer: float, logs: list[float], quality: int, lmbda: float, ri
 @exercise
 def choose_symbol(function) -> str:
     """choose_symbol(y, bits, price): of the whole numbers around y the one that costs less."""
-    cases = []
+    cases: list[tuple[float, Callable[[int], float], float]] = []
     for y in (0.1, 0.45, 0.55, 0.7, 0.93, 1.2, 1.62, 2.8, -0.3, -0.55, -0.8, -1.4, -2.65):
         for price in (0.5, 3.0, 7.0, 40.0):
-            cases += [(y, lambda k, scale=scale: 0.2 + abs(k) / scale, price) for scale in (0.3, 0.6, 1.5)]
-    cases += [(y, lambda k: 1.0 + 4.0 * (k % 2 == 0), 3.0) for y in (0.4, 1.4, -0.6)]  # even numbers are dear
+            cases += [(y, partial(_laplacian_bits, scale), price) for scale in (0.3, 0.6, 1.5)]
+    cases += [(y, lambda k: 1.0 + 4.0 * (k % 2 == 0), 3.0) for y in (0.4, 1.4, -0.6)]  # even numbers are expensive
     cases = [case for case in cases if abs(_cost(_below(*case), *case) - _cost(_below(*case) + 1, *case)) > 1e-6]
     answers = [as_number(call(function, *case), "A whole number") for case in cases]
     wrong = [(a, case) for a, case in zip(answers, cases, strict=True) if a != _cheaper(_cost, *case)]
@@ -90,6 +91,10 @@ def choose_symbol(function) -> str:
         if all(math.isclose(a, mistake(*case)) for a, case in zip(answers, cases, strict=True)):
             raise Wrong(f"{case} {words}")
     raise Wrong(case)
+
+
+def _laplacian_bits(scale: float, k: int) -> float:
+    return 0.2 + abs(k) / scale
 
 
 def _below(y: float, *_) -> int:

@@ -13,21 +13,21 @@ from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 
 @exercise
-def turn_of(function) -> str:
-    """turn_of(i, j, radius): the earliest turn of a wavefront in raster order."""
+def pass_of(function) -> str:
+    """pass_of(i, j, radius): the earliest coding pass of a wavefront in raster order."""
     places = list(product(range(5), range(6)))
     answers = {(place, radius): call(function, *place, radius) for radius in (1, 2, 3, 4) for place in places}
-    for message, rival in OTHER_TURNS.items():
+    for message, rival in OTHER_PASSES.items():
         if all(answer == rival(*place, radius) for (place, radius), answer in answers.items()):
             raise Wrong(message)
     for (place, radius), answer in answers.items():
         if isinstance(answer, bool) or answer != answer or not _is_whole(answer):
-            raise Wrong(f"A turn is a whole number, not {answer!r}.")
+            raise Wrong(f"A pass has a whole number, not {answer!r}.")
         for known in places:
             before = known < place and max(abs(known[0] - place[0]), abs(known[1] - place[1])) <= radius
             if before and not answers[known, radius] < answer:
                 raise Wrong(
-                    f"radius {radius}: {place} may look at {known}, but their turns are {answer} and "
+                    f"radius {radius}: {place} may look at {known}, but their passes are {answer} and "
                     f"{answers[known, radius]}. What is looked at must come earlier."
                 )
     for (place, radius), answer in answers.items():
@@ -35,12 +35,12 @@ def turn_of(function) -> str:
         fewest = (radius + 1) * place[0] + place[1]
         if answer - first != fewest:
             raise Wrong(
-                f"radius {radius}: causal, but {place} waits until turn {answer - first} after the first one; "
+                f"radius {radius}: causal, but {place} waits until {answer - first} passes after the first one; "
                 f"{fewest} would do."
             )
         if first != 0:
-            raise Wrong(f"The first turn is 0; yours is {first}.")
-    return "A context of 3 × 3 (radius 1) has turn 2 i + j: the next row may start sooner, so there are fewer turns."
+            raise Wrong(f"The first pass is 0; yours is {first}.")
+    return "A context of 3 × 3 (radius 1) has pass 2 i + j: the next row may start sooner, so there are fewer passes."
 
 
 def _is_whole(answer) -> bool:
@@ -51,9 +51,9 @@ def _is_whole(answer) -> bool:
 
 
 # What a learner may have written instead, and what to say then.
-OTHER_TURNS = {
+OTHER_PASSES = {
     "That is right for our radius 2 only. What is it for others?": lambda i, j, radius: 3 * i + j,
-    "With radius · i + j the position `radius` to the right in the row above has the same turn, not an earlier one.": (
+    "With radius · i + j the position `radius` to the right in the row above has the same pass, not an earlier one.": (
         lambda i, j, radius: radius * i + j
     ),
     "Rows and columns are swapped: raster order goes along the rows, so it is the row that waits.": (
@@ -204,23 +204,24 @@ CASES = [((7, 9), 2.0, 3.0, 4), ((7, 9), 0.5, 1.0, 1), ((6, 6), 1.0, 0.25, 1000)
 
 @exercise
 def decode_time(function) -> str:
-    """decode_time(turn (h, w), latency, work, processors): seconds for a whole latent."""
-    maps = []
-    for (height, width), *rest in CASES:
+    """decode_time(pass_of (h, w), latency, work, processors): seconds for a whole latent."""
+    maps: list[tuple[str, Tensor, float, float, int]] = []
+    for (height, width), latency, work, processors in CASES:
         i, j = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        maps += [(order, turn, *rest) for order, turn in (("raster", 3 * i + j), ("checkerboard", (i + j) % 2))]
+        for order, passes in (("raster", 3 * i + j), ("checkerboard", (i + j) % 2)):
+            maps.append((order, passes, latency, work, processors))
     answers = [call(function, *case[1:]) for case in maps]
     right = [_time(*case[1:]) for case in maps]
     answers = [as_number(answer, "A number of seconds") for answer in answers]
     if all(map(_close, answers, right)):
-        return "Turns × latency stays, however many processors there are."
+        return "Passes × latency stays, however many processors there are."
     for message, rival in OTHER_TIMES.items():
         if all(_close(answer, rival(*case[1:])) for answer, case in zip(answers, maps, strict=True)):
             raise Wrong(message)
-    for answer, truth, (order, turn, latency, work, processors) in zip(answers, right, maps, strict=True):
+    for answer, truth, (order, passes, latency, work, processors) in zip(answers, right, maps, strict=True):
         if not _close(answer, truth):
             raise Wrong(
-                f"{order}, {turn.shape[0]} × {turn.shape[1]}, latency {latency}, work {work}, "
+                f"{order}, {passes.shape[0]} × {passes.shape[1]}, latency {latency}, work {work}, "
                 f"{processors} processor(s): it takes {truth:g} seconds, you say {answer:g}."
             )
     raise AssertionError("one of the answers is wrong")
@@ -230,35 +231,35 @@ def _close(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-5)
 
 
-def _counts(turn: Tensor) -> list[int]:
-    return turn.unique(return_counts=True)[1].tolist()
+def _counts(passes: Tensor) -> list[int]:
+    return passes.unique(return_counts=True)[1].tolist()
 
 
-def _time(turn: Tensor, latency: float, work: float, processors: int) -> float:
-    return sum(latency + work * -(-n // processors) for n in _counts(turn))
+def _time(passes: Tensor, latency: float, work: float, processors: int) -> float:
+    return sum(latency + work * -(-n // processors) for n in _counts(passes))
 
 
 OTHER_TIMES = {
-    "The positions of different turns cannot share the processors: round up in each turn, not once at the end.": (
-        lambda turn, latency, work, p: len(_counts(turn)) * latency + work * -(-turn.numel() // p)
+    "The positions of different passes cannot share the processors: round up in each pass, not once at the end.": (
+        lambda passes, latency, work, p: len(_counts(passes)) * latency + work * -(-passes.numel() // p)
     ),
-    "A processor cannot compute half a position: round up in each turn.": (
-        lambda turn, latency, work, p: len(_counts(turn)) * latency + work * turn.numel() / p
+    "A processor cannot compute half a position: round up in each pass.": (
+        lambda passes, latency, work, p: len(_counts(passes)) * latency + work * passes.numel() / p
     ),
     "Processors do not shorten the latency, only the work.": (
-        lambda turn, latency, work, p: sum((latency + work * n) / p for n in _counts(turn))
+        lambda passes, latency, work, p: sum((latency + work * n) / p for n in _counts(passes))
     ),
-    "The latency passes before each turn, not once.": (
-        lambda turn, latency, work, p: latency + sum(work * -(-n // p) for n in _counts(turn))
+    "The latency goes by before each pass, not once.": (
+        lambda passes, latency, work, p: latency + sum(work * -(-n // p) for n in _counts(passes))
     ),
-    "The latency passes before each turn, not before each position.": (
-        lambda turn, latency, work, p: turn.numel() * latency + sum(work * -(-n // p) for n in _counts(turn))
+    "The latency goes by before each pass, not before each position.": (
+        lambda passes, latency, work, p: passes.numel() * latency + sum(work * -(-n // p) for n in _counts(passes))
     ),
-    "There is a latency before each turn, too.": lambda turn, latency, work, p: sum(
-        work * -(-n // p) for n in _counts(turn)
+    "There is a latency before each pass, too.": lambda passes, latency, work, p: sum(
+        work * -(-n // p) for n in _counts(passes)
     ),
-    "The largest turn number is not the number of turns: it starts at 0.": (
-        lambda turn, latency, work, p: _time(turn, latency, work, p) - latency
+    "The largest pass number is not the number of passes: it starts at 0.": (
+        lambda passes, latency, work, p: _time(passes, latency, work, p) - latency
     ),
-    "That is the time on one processor.": lambda turn, latency, work, p: _time(turn, latency, work, 1),
+    "That is the time on one processor.": lambda passes, latency, work, p: _time(passes, latency, work, 1),
 }

@@ -60,7 +60,7 @@ def tails(function) -> str:
             right = (answer.double() / truth - 1).abs() <= 1e-3
             if right.all():
                 continue
-            first = (~right).flatten().nonzero()[0].item()
+            first = int((~right).flatten().nonzero()[0])
             got, wanted = answer.flatten()[first].item(), truth.flatten()[first].item()
             _explain_mass(name, got, wanted, lower.flatten()[first].item(), upper.flatten()[first].item())
     return "In float32, from one tail to the other."
@@ -182,5 +182,5 @@ def _explain_pmf(case: str, masses: Tensor, values: Tensor, cumulative: Callable
     for message, rival in rivals.items():
         if torch.allclose(masses, rival, rtol=1e-3, atol=1e-6):
             raise Wrong(case + message)
-    worst = (masses - right).abs().argmax().item()
+    worst = int((masses - right).abs().argmax())
     raise Wrong(f"{case}entry {worst} is {masses[worst]:.4f}; it should be {right[worst]:.4f}.")

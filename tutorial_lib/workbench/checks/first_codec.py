@@ -84,8 +84,15 @@ def rate(function) -> str:
 @exercise
 def header(function) -> str:
     """read_header(data) -> (width, height, lengths of the strings)."""
-    for width, height, lengths in ((640, 480, [12]), (1, 777, [8]), (300, 65000, [70_000]), (9, 9, [8, 0, 300])):
-        stream = Stream(width, height, "0123456789abcdef", tuple(bytes(length) for length in lengths))
+    cases = [
+        ("first_codec", 640, 480, [12]),
+        ("mine", 1, 777, [8]),
+        ("codec", 300, 65000, [70_000]),
+        ("a_fourth", 9, 9, [8, 0, 300]),
+    ]
+    for name, width, height, lengths in cases:
+        strings = tuple(bytes(length) for length in lengths)
+        stream = Stream(width, height, "0123456789abcdef", strings, name)
         data = pack(stream)
         answer = call(function, data)
         try:
@@ -101,36 +108,38 @@ def header(function) -> str:
             )
         if (got_width, got_height) == (height, width) != (width, height):
             raise Wrong(f"{asked}: the width comes first in the file.")
-        for early in (1, 2, 3):
-            if (got_width, got_height) == struct.unpack_from("<HH", data, 7 - early):
+        for early in (1, 2):
+            if (got_width, got_height) == struct.unpack_from("<HH", data, 6 - early):
                 raise Wrong(
-                    f"{asked}: you begin {early} byte(s) early: between the magic and the width are version, codec "
-                    "and quality."
+                    f"{asked}: you begin {early} byte(s) early: between magic and width are version and quality."
                 )
         if (got_width, got_height) != (width, height):
             raise Wrong(f"{asked}: you read {got_width} and {got_height}.")
         if len(got_lengths) != len(lengths):
             raise Wrong(
-                f"{asked}: you found {len(got_lengths)} length(s). How many there are is the byte at offset 19."
+                f"{asked}: you found {len(got_lengths)} length(s). How many there are is the byte at offset 18."
             )
+        at = 21 + len(name)
         mistakes = {
-            "the first seven bits of a length are the lowest ones.": _lengths(data, high_first=True),
-            "behind each length come two bytes of checksum.": _lengths(data, checksum=0),
-            "a byte of 128 or more says that the length goes on in the next one.": _lengths(data, longest=1),
+            "the byte at offset 20 is the length of the name, and behind it stands the name.": _lengths(data, 21),
+            "the name is not always 11 bytes long; the byte at offset 20 says how long it is.": _lengths(data, 32),
+            "the first seven bits of a length are the lowest ones.": _lengths(data, at, high_first=True),
+            "behind each length come two bytes of checksum.": _lengths(data, at, checksum=0),
+            "a byte of 128 or more says that the length goes on in the next one.": _lengths(data, at, longest=1),
         }
         for words, mistake in mistakes.items():
             if got_lengths == mistake != lengths:
                 raise Wrong(f"{asked}: you read the lengths {got_lengths}; {words}")
         if got_lengths != lengths:
-            raise Wrong(f"{asked}: you read the lengths {got_lengths}; the first begins at offset 20.")
+            raise Wrong(f"{asked}: you read the lengths {got_lengths}; the first begins behind the codec's name.")
     return "Behind the last length is the header's own checksum, of four bytes, and then come the strings."
 
 
-def _lengths(data: bytes, high_first: bool = False, checksum: int = 2, longest: int = 5) -> list[int]:
-    """The lengths in a header, as right and wrong ways to read them give them."""
-    lengths, at = [], 20
-    for _ in range(data[19]):
-        pieces = []
+def _lengths(data: bytes, at: int, high_first: bool = False, checksum: int = 2, longest: int = 5) -> list[int]:
+    """The lengths in a header from offset `at` on, as right and wrong ways to read them give them."""
+    lengths = []
+    for _ in range(data[18]):
+        pieces: list[int] = []
         while len(pieces) < longest and (not pieces or data[at - 1] >= 128):
             pieces.append(data[at] % 128)
             at += 1

@@ -99,7 +99,7 @@ def indexes(function) -> str:
 
 
 def _explain_indexes(answer: Tensor, right: Tensor, above: Tensor, scales: Tensor, table: Tensor) -> None:
-    first = (answer != right).flatten().nonzero()[0].item()
+    first = int((answer != right).flatten().nonzero()[0])
     scale, got, wanted = (tensor.flatten()[first].item() for tensor in (scales, answer, right))
     case = f"table {[round(value, 2) for value in table[:4].tolist()]}, scale {scale:.4g}: "
     nearest = (scales[..., None] - table).abs().argmin(-1)

@@ -78,7 +78,7 @@ def _wrong_bound(answer: float, weight: Sequence[Sequence[int]], bias: Sequence[
     rows = list(zip(weight, bias, strict=True))
     signs = "weights of both signs do not cancel, since the input may have signs, too: take absolute values, then add."
     sums = [(sum(row), sum(map(abs, row)), max(map(abs, row)), b) for row, b in rows]
-    mistakes = {
+    mistakes: dict[float, str] = {
         max(plain * limit + b for plain, _, _, b in sums): signs,
         max(abs(plain * limit + b) for plain, _, _, b in sums): signs,
         max(abs(plain) * limit + abs(b) for plain, _, _, b in sums): signs,

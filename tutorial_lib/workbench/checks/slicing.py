@@ -13,7 +13,7 @@ STATE = 8  # bytes: no string of the coder is shorter
 
 CHAIN = [[], [0], [0, 1], [0, 1, 2]]
 LINKS = [[], [0], [1], [2]]  # a chain, of which each slice names only the one before it
-TILES = [[], [], [], []]
+TILES: list[list[int]] = [[], [], [], []]
 BACKWARDS = [[1], [2], [3], []]
 MIXED = [[], [0], [], [2], [1, 2]]
 GRAPHS = {

@@ -9,35 +9,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib.codec import Codec
-from tutorial_lib.workbench.classical import jpeg_rates_at
-from tutorial_lib.workbench.images import to_pil
-from tutorial_lib.workbench.metrics import psnr
+from tutorial_lib.evaluation.classical import jpeg_rates_at
+from tutorial_lib.evaluation.metrics import psnr
+from tutorial_lib.files.images import to_pil
+from tutorial_lib.transform_codec import TransformCodec
 
 TABLE_QUALITIES = (10, 30, 50, 70, 90)
 PICTURE_QUALITIES = (10, 40, 80)
+ONLY = (None,)  # of a codec with one rate
 SHOWN = 384  # pixels of a photo, in either direction
 GAP = 8
 
 
-def table(codec: Codec, photos: list[Tensor]) -> str:
+def table(codec: TransformCodec, photos: list[Tensor]) -> str:
     """A row for each quality: means over the photos, and the bits that JPEG needs for the same PSNRs."""
-    measured = np.array([_row(codec, photo) for photo in photos]).mean(axis=0)  # (3, Q)
+    qualities = TABLE_QUALITIES if codec.qualities else ONLY
+    measured = np.array([_row(codec, photo, qualities) for photo in photos]).mean(axis=0)  # (3, Q)
     lines = [f"{'quality':>7}  {'bits per pixel':>14}  {'PSNR':>8}  {'JPEG, same PSNR':>15}"]
-    for quality, bpp, dB, jpeg in zip(TABLE_QUALITIES, *measured, strict=True):
-        lines.append(f"{quality:7}  {bpp:14.3f}  {dB:5.2f} dB  {'-' if np.isnan(jpeg) else f'{jpeg:.3f}':>15}")
+    for quality, bpp, dB, jpeg in zip(qualities, *measured, strict=True):
+        lines.append(f"{quality or '-':>7}  {bpp:14.3f}  {dB:5.2f} dB  {'-' if np.isnan(jpeg) else f'{jpeg:.3f}':>15}")
     return "\n".join(lines)
 
 
-def _row(codec: Codec, photo: Tensor) -> tuple[list[float], list[float], list[float]]:
+def _row(codec: TransformCodec, photo: Tensor, qualities: tuple) -> tuple[list[float], list[float], list[float]]:
     """Of one photo, for each quality: bits per pixel, PSNR, and JPEG's bits per pixel."""
-    files = [codec.encode(photo, quality) for quality in TABLE_QUALITIES]
+    files = [codec.encode(photo, quality) for quality in qualities]
     decibels = [psnr(codec.decode(data), photo) for data in files]
     rates = [8 * len(data) / photo[0].numel() for data in files]
     return rates, decibels, jpeg_rates_at(photo, decibels)
 
 
-def picture(codec: Codec, photos: list[Tensor]) -> bytes:
+def picture(codec: TransformCodec, photos: list[Tensor]) -> bytes:
     """A PNG with a row for each photo: the middle of the original, then what is decoded at three qualities."""
     rows = [torch.cat([_tile(image) for image in _versions(codec, photo)], dim=2) for photo in photos]
     width = max(row.shape[2] for row in rows)
@@ -47,11 +49,12 @@ def picture(codec: Codec, photos: list[Tensor]) -> bytes:
     return file.getvalue()
 
 
-def _versions(codec: Codec, photo: Tensor) -> list[Tensor]:
+def _versions(codec: TransformCodec, photo: Tensor) -> list[Tensor]:
     height, width = photo.shape[1:]
     top, left = max(0, height - SHOWN) // 2, max(0, width - SHOWN) // 2
+    qualities = PICTURE_QUALITIES if codec.qualities else ONLY
     middle = photo[:, top : top + SHOWN, left : left + SHOWN]
-    return [middle, *(codec.decode(codec.encode(middle, quality)) for quality in PICTURE_QUALITIES)]
+    return [middle, *(codec.decode(codec.encode(middle, quality)) for quality in qualities)]
 
 
 def _tile(image: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -13,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutorial_lib import __version__
-from tutorial_lib.workbench.bad_input import BadInput
-from tutorial_lib.workbench.whole_files import write_whole
+from tutorial_lib.command.bad_input import BadInput, check_output, of_file, quoted, write_output
+from tutorial_lib.command.codecs import load_codec
 
 if TYPE_CHECKING:
     from torch import Tensor
     from tqdm import tqdm
 
-    from tutorial_lib.workbench.file_codecs import FileCodec
+    from tutorial_lib.evaluation.file_codecs import FileCodec
 
 NAMES = ("lic", "jpeg", "webp", "avif", "jpeg2000")
 SHOWN = (0.25, 0.5, 1.0)  # bits per pixel near which the table shows a point
@@ -29,14 +28,15 @@ For each photo, each codec, and each of its qualities, a file is written and rea
 bytes. PSNR is that of the 8-bit RGB picture that comes back, and so is MS-SSIM. BD-rate says how many percent more
 bits than JPEG's a codec needs for equal PSNR (negative: fewer), photo by photo, then the mean: for those PSNRs for
 which JPEG spends 0.15 to 1.2 bits per pixel ("covered": how much of them the codec reaches), and for all that both
-reach. JPEG is always measured. Seconds are those of this machine, while it does whatever else it does.
+reach; of a codec that has one rate, at its one PSNR. JPEG is always measured. Seconds are those of this machine,
+while it does whatever else it does.
 """
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     """`evaluate`, for the parser of `lic`."""
-    form = {"description": MEANING, "formatter_class": argparse.RawDescriptionHelpFormatter}
-    parser = commands.add_parser("evaluate", help="codecs side by side on a folder of photos", **form)
+    meaning = "codecs side by side on a folder of photos"
+    parser = commands.add_parser("evaluate", help=meaning, description=MEANING, **form)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the photos; losslessly stored ones, if possible")
     parser.add_argument("--codecs", default=",".join(NAMES), metavar="A,B,..", help="default: %(default)s")
     meaning = "what to measure a codec at, as in jpeg=10,50,90 (jpeg2000's are bits per pixel); for several, repeat it"
@@ -56,14 +56,14 @@ def evaluate_command(options: argparse.Namespace) -> None:
     if options.published and options.plot is None:
         raise BadInput("--published draws into the file of --plot, which is missing.")
     if not options.folder.is_dir():
-        raise BadInput(f"there is no folder {str(options.folder)!r}.")
+        raise BadInput(f"there is no folder {quoted(options.folder)}.")
     for output in (options.json, options.plot):
         if output is not None:
-            _check_output(output)
+            check_output(output)
     try:
-        from tutorial_lib.workbench import evaluation, evaluation_plot
-        from tutorial_lib.workbench.file_codecs import JPEG
-        from tutorial_lib.workbench.images import photos_in
+        from tutorial_lib.evaluation import comparison, plot
+        from tutorial_lib.evaluation.file_codecs import JPEG
+        from tutorial_lib.files.folders import photos_in
 
         for package in ("bjontegaard", "pytorch_msssim"):
             __import__(package)
@@ -72,25 +72,24 @@ def evaluate_command(options: argparse.Namespace) -> None:
         raise BadInput(f"{error}; `pip install {package}`, or install this package with its extra, peers.") from None
     try:
         if options.plot is not None:
-            evaluation_plot.check_ending(options.plot)
+            plot.check_ending(options.plot)
         codecs = _codecs(names, _qualities(options.qualities), options.checkpoint)
         paths = photos_in(options.folder)
         with _bar(sum(len(codec.qualities) for codec in codecs) * len(paths)) as bar:
             photos = _photos(paths, bar)
             reference = next(codec for codec in codecs if codec.name == JPEG.name)
-            result = evaluation.evaluate(photos, codecs, reference, bar.update)
+            result = comparison.evaluate(photos, codecs, reference, bar.update)
     except ValueError as error:
         raise BadInput(str(error)) from None
     except OSError as error:  # a folder or a checkpoint that may not be read
-        where = "" if error.filename is None else f"{str(error.filename)!r}: "
-        raise BadInput(f"{where}{error.strerror or error}.") from None
+        raise BadInput(of_file(error)) from None
     result["versions"] = _versions()
     print(table(result))
     if options.json is not None:
         text = json.dumps(result, indent=1, ensure_ascii=True, allow_nan=False)
-        _write(options.json, text.encode() + b"\n")
+        write_output(options.json, text.encode() + b"\n")
     if options.plot is not None:
-        _write(options.plot, evaluation_plot.plot_bytes(result, options.plot, options.published))
+        write_output(options.plot, plot.plot_bytes(result, options.plot, options.published))
 
 
 def table(result: dict) -> str:
@@ -137,14 +136,14 @@ def _qualities(texts: list[str]) -> dict[str, tuple[float, ...]]:
 
 
 def _codecs(names: list[str], qualities: dict[str, tuple[float, ...]], checkpoint: Path | None) -> list[FileCodec]:
-    from tutorial_lib.workbench import file_codecs
+    from tutorial_lib.evaluation import file_codecs
 
     strange = [name for name in qualities if name not in names]
     if strange:
         raise ValueError(f"--qualities are given for {strange[0]!r}, which is not among the codecs to measure.")
     codecs = []
     for name in names:
-        codec = file_codecs.lic(checkpoint) if name == "lic" else file_codecs.CLASSICAL[name]
+        codec = file_codecs.learned(load_codec(checkpoint)) if name == "lic" else file_codecs.CLASSICAL[name]
         if not codec.is_here:
             print(f"note: this Pillow cannot write {name}, so it is left out.", file=sys.stderr)
             continue
@@ -155,20 +154,20 @@ def _codecs(names: list[str], qualities: dict[str, tuple[float, ...]], checkpoin
 def _photos(paths: list[Path], bar: tqdm) -> Iterator[tuple[str, Tensor]]:
     """Those that can be read; the others are named on stderr."""
     from tutorial_lib.bitstream import check_size
-    from tutorial_lib.workbench.images import from_pil
-    from tutorial_lib.workbench.picture_files import read_picture
+    from tutorial_lib.files.folders import read_photos
+    from tutorial_lib.files.images import from_pil
 
     share = bar.total // len(paths)
-    for path in paths:
-        try:
-            picture, notes = read_picture(path, check_size)
-        except (OSError, ValueError) as error:
+
+    def say(note: str) -> None:
+        bar.write(note, file=sys.stderr)
+
+    for path, picture, notes in read_photos(paths, check_size, say):
+        if picture is None:
             bar.total -= share
-            reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-            bar.write(f"note: {path.name!r} is left out: {reason.rstrip('.')}.", file=sys.stderr)
             continue
         for note in notes:
-            bar.write(f"note: {path.name!r}: {note}", file=sys.stderr)
+            say(f"note: {path.name!r}: {note}")
         yield path.name, from_pil(picture)
 
 
@@ -176,21 +175,6 @@ def _bar(total: int) -> tqdm:
     from tqdm import tqdm
 
     return tqdm(total=total, unit="file", file=sys.stderr, leave=False, disable=None)  # none where nobody watches
-
-
-def _check_output(path: Path) -> None:
-    """Before the work, not after it."""
-    if not os.path.isdir(path.parent):
-        raise BadInput(f"there is no folder {str(path.parent)!r} to write to; create it first.")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise BadInput(f"{str(path)!r} is no file that could be replaced.")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise BadInput(f"{str(path)!r}: {error.strerror or error}.") from None
 
 
 def _versions() -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tutorial_lib.workbench.published import KODAK, SOURCE
+from tutorial_lib.evaluation.published import KODAK, SOURCE
 
 KINDS = (".png", ".svg", ".pdf", ".jpg", ".webp")
 WIDEST = 2.2  # bits per pixel: nobody looks for differences beyond

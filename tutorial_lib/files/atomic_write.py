@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def atomic_write(path: Path, data: bytes) -> None:
     """Write a file that gets its name when its last byte is in it; an older one of that name is replaced then."""
     target = Path(os.path.realpath(path))  # through links, so that they stay links
     unfinished = target.with_name(f".{secrets.token_hex(8)}.unfinished")

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from tutorial_lib.workbench.images import from_pil, to_pil
-from tutorial_lib.workbench.metrics import psnr
+from tutorial_lib.evaluation.metrics import psnr
+from tutorial_lib.files.images import from_pil, to_pil
 
 
 def jpeg_encode(image: Tensor, quality: int) -> bytes:

@@ -26,8 +26,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 from torch import Tensor
 
-from tutorial_lib.workbench.file_codecs import FileCodec
-from tutorial_lib.workbench.metrics import bd_rate, psnr
+from tutorial_lib.evaluation.file_codecs import FileCodec
+from tutorial_lib.evaluation.metrics import bd_rate, psnr
 
 LIMITS = (0.15, 1.2)  # bits per pixel of the reference
 SMALLEST = 161  # pixels: MS-SSIM halves a picture four times and then wants a window of 11
@@ -100,12 +100,19 @@ def bd_rate_all(reference: Curve, codec: Curve) -> float | None:
 def bd_rate_limited(reference: Curve, codec: Curve, limits: tuple[float, float] = LIMITS) -> tuple[float | None, float]:
     """Percent over the PSNRs for which `reference` spends a rate within the limits, and how much of them was covered.
 
-    The percent is None where `codec` reaches none of them, or a curve has fewer than two points.
+    The percent is None where `codec` reaches none of them, or `reference` has fewer than two points. A `codec` of one
+    point is compared at its PSNR, and covers nothing.
     """
-    if min(len(reference), len(codec)) < 2:
+    if len(reference) < 2 or not codec:
         return None, 0.0
-    anchor, other = (_log_rate(points) for points in (reference, codec))
+    anchor = _log_rate(reference)
     lowest, highest = (_quality_at(anchor, math.log(rate)) for rate in limits)
+    if len(codec) == 1:
+        (rate, decibels), *_ = codec
+        if not lowest <= decibels <= highest:
+            return None, 0.0
+        return 100 * math.expm1(math.log(rate) - float(anchor(decibels))), 0.0
+    other = _log_rate(codec)
     low, high = max(lowest, other.x[0]), min(highest, other.x[-1])
     if not low < high:
         return None, 0.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import features
 from torch import Tensor
 
-from tutorial_lib.workbench import classical
+from tutorial_lib.evaluation import classical
+from tutorial_lib.transform_codec import TransformCodec
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,18 @@ JPEG2000 = FileCodec(
 CLASSICAL = {codec.name: codec for codec in (JPEG, WEBP, AVIF, JPEG2000)}
 
 
-def lic(checkpoint: Path | None = None) -> FileCodec:
-    """The full codec of this course. Raises ValueError where there is no checkpoint of it."""
-    from tutorial_lib.codec import Codec
-    from tutorial_lib.variable_rate import HIGHEST, LOWEST
+LIC_QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
-    codec = Codec.load(checkpoint)
-    qualities = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
-    return FileCodec("lic", codec.encode, codec.decode, qualities, LOWEST, HIGHEST, fingerprint=codec.fingerprint())
+
+def learned(codec: TransformCodec, name: str = "lic") -> FileCodec:
+    """A learned codec. One that has one rate is measured at that; its quality counts as 1."""
+    fingerprint = codec.fingerprint()
+    if codec.qualities is None:
+        return FileCodec(name, lambda image, _: codec.encode(image), codec.decode, (1,), 1, 1, fingerprint=fingerprint)
+    lowest, highest = codec.qualities[0], codec.qualities[-1]
+    qualities = tuple(quality for quality in LIC_QUALITIES if quality in codec.qualities)
+
+    def encode(image: Tensor, quality: float) -> bytes:
+        return codec.encode(image, int(quality))
+
+    return FileCodec(name, encode, codec.decode, qualities, lowest, highest, fingerprint=fingerprint)

@@ -1,0 +1,66 @@
+"""What the command `lic` says when it cannot do what it was asked to. Starts without PyTorch."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tutorial_lib.files.atomic_write import atomic_write
+
+
+class BadInput(Exception):
+    """One sentence about what the user has given."""
+
+
+@contextmanager
+def blaming(path: Path) -> Iterator[None]:
+    """What goes wrong inside is the fault of this file."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{quoted(path)}: {error.strerror or error}.") from None
+    except ValueError as error:  # BitstreamError is one
+        raise BadInput(f"{quoted(path)}: {error}") from None
+
+
+def of_file(error: OSError) -> str:
+    """A sentence that names the file, where the error knows it."""
+    where = "" if error.filename is None else f"{str(error.filename)!r}: "
+    return f"{where}{error.strerror or error}."
+
+
+def check_input(path: Path) -> None:
+    if os.path.isdir(path):
+        raise BadInput(f"{quoted(path)} is a folder; give a file.")
+    if not os.path.exists(path):
+        raise BadInput(f"there is no file {quoted(path)}.")
+    if not os.path.isfile(path):
+        raise BadInput(f"{quoted(path)} is a device or a pipe; give a file.")
+
+
+def check_output(path: Path, source: Path | None = None) -> None:
+    """Find out before the work, not after it, whether its result has a place."""
+    if not os.path.isdir(path.parent):
+        raise BadInput(f"there is no folder {quoted(path.parent)} to write to; create it first.")
+    if os.path.exists(path):
+        if not os.path.isfile(path):
+            raise BadInput(f"{quoted(path)} is no file that could be replaced.")
+        if source is not None and os.path.samefile(path, source):
+            raise BadInput(f"the output {quoted(path)} is the input; give another name.")
+
+
+def write_output(path: Path, data: bytes) -> None:
+    with blaming(path):
+        atomic_write(path, data)
+
+
+def quoted(path: Path) -> str:
+    """For a sentence: in quotes, on one line whatever it holds."""
+    return repr(str(path))
+
+
+def printable(text: object) -> str:
+    """For stdout, which need not know each character that a file's name may have."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return str(text).encode(encoding, "backslashreplace").decode(encoding)

@@ -1,0 +1,100 @@
+"""The codecs that the command knows: the course's own, and those of a learner's plugin."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+
+from tutorial_lib.command.bad_input import BadInput, check_input, of_file, quoted
+from tutorial_lib.files.checkpoints import metadata_of, shipped
+
+if TYPE_CHECKING:
+    from tutorial_lib.transform_codec import TransformCodec
+
+HINT = "lic --plugin FILE.py …, before the command's name, runs a file of yours that registers another"
+
+
+def run_plugin(path: Path) -> None:
+    """Run a file of the user's, which registers codecs. Raises BadInput with one sentence for whatever fails in it."""
+    check_input(path)
+    spec = importlib.util.spec_from_file_location(f"lic_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"the plugin {quoted(path)} is no Python file; its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, str(path.parent.resolve()))  # so that it finds what lies beside it, as a program does
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        lines += [error.lineno] if isinstance(error, SyntaxError) else []
+        where = f" in line {lines[-1]}" if lines else ""
+        raise BadInput(f"the plugin {quoted(path)} fails{where}: {type(error).__name__}: {error}.") from None
+
+
+def fresh_codec(name: str, settings: dict) -> TransformCodec:
+    """Untrained. Raises BadInput for a name that nobody has registered, or settings that it does not take."""
+    _register_all()
+    from tutorial_lib.transform_codec import UnknownCodec, create_codec
+
+    try:
+        return create_codec(name, **settings)
+    except UnknownCodec as error:
+        raise BadInput(f"{str(error).rstrip('.')}; {HINT}.") from None
+    except (ValueError, TypeError, RuntimeError) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+        raise BadInput(f"the codec {name} cannot be built with {given or 'its defaults'}: {error}") from None
+
+
+def load_codec(checkpoint: Path | None, name: str = "codec") -> TransformCodec:
+    """A trained one. checkpoint None: that of this name which comes with the course. Raises BadInput."""
+    if checkpoint is None:
+        checkpoint = shipped(f"{name}.safetensors")
+        if not checkpoint.is_file():
+            missing = f"no checkpoint of {name} comes with the course"
+            if name in ("codec", "first_codec"):
+                missing = f"the checkpoint of {name} that ships is missing ({quoted(checkpoint)})"
+            raise BadInput(f"{missing}; name one by --checkpoint.")
+    else:
+        check_input(checkpoint)
+    _register_all()
+    from tutorial_lib.transform_codec import TransformCodec, UnknownCodec
+
+    try:
+        return TransformCodec.load(checkpoint)
+    except UnknownCodec as error:
+        raise BadInput(f"{quoted(checkpoint)}: {str(error).rstrip('.')}; {HINT}.") from None
+    except OSError as error:
+        raise BadInput(of_file(error)) from None
+    except ValueError as error:  # it names the file itself
+        raise BadInput(str(error)) from None
+
+
+def name_in(checkpoint: Path) -> str:
+    """The name of the codec whose checkpoint it is; without PyTorch. Raises BadInput where it is none."""
+    check_input(checkpoint)
+    try:
+        return metadata_of(checkpoint)["codec"]
+    except (OSError, SafetensorError):
+        raise BadInput(f"{quoted(checkpoint)} is not a checkpoint.") from None
+    except KeyError:
+        raise BadInput(f"{quoted(checkpoint)} is no checkpoint of a codec that this version reads.") from None
+
+
+def shipped_fingerprint(name: str) -> str | None:
+    """Of the checkpoint that comes with the course, if there is one of this name; without PyTorch."""
+    try:
+        return metadata_of(shipped(f"{name}.safetensors")).get("fingerprint")
+    except (OSError, SafetensorError):
+        return None
+
+
+def _register_all() -> None:
+    """Importing a module registers its codecs. (They need PyTorch, so only who needs them does it.)"""
+    from tutorial_lib import codec, context, first_codec, hyperprior  # noqa: F401

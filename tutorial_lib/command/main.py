@@ -1,0 +1,75 @@
+"""A learned image codec: a picture goes in, a small file comes out, and back.
+
+    lic encode photo.png photo.lic --quality 50
+    lic decode photo.lic back.png
+    lic info photo.lic
+    lic train --data folder-of-photos --out mine.safetensors
+    lic evaluate folder-of-photos
+
+Pictures may be of any kind that Pillow reads. They are coded upright, in 8-bit
+RGB: transparency (alpha) is laid on white, 16 bits a sample become 8, an EXIF
+rotation is carried out, of an animation only the first picture is coded. A note
+on stderr says so each time. Metadata and colour profiles are left behind.
+
+The ending of a decoded picture's name chooses its kind; one without loss, such
+as .png, keeps it exactly. The first few slices of a file are a picture of less
+detail: --slices asks for it, and a file that was cut short may still hold it.
+
+A codec of your own takes part, too: `lic --plugin mine.py train --codec mine …`
+runs your file, which registers it, and so do encode, decode and evaluate.
+
+Exit status: 0 when done; 2 when the input was bad, and one sentence on stderr
+says how; 130 when stopped by Ctrl-C. An output appears complete or not at all.
+"""
+
+# PyTorch takes seconds to import, so only commands that run a network do it, and after the cheaper checks.
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tutorial_lib import __version__
+from tutorial_lib.command import coding, evaluate, train
+from tutorial_lib.command.bad_input import BadInput
+from tutorial_lib.command.codecs import run_plugin
+
+TOO_MUCH = {"train": "the training needs more memory than there is; a smaller --batch or --preset may do."}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `lic` with these arguments (default: the process's own) and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        for plugin in options.plugin:
+            run_plugin(plugin)
+        options.command(options)
+    except BadInput as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch's MemoryError is a RuntimeError
+        if isinstance(error, RuntimeError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        sentence = TOO_MUCH.get(options.name, "the picture needs more memory than there is; a smaller one may do.")
+        print(f"error: {sentence}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser("lic", description=__doc__, **form)
+    parser.add_argument("--version", action="version", version=f"lic {__version__}")
+    meaning = "run this file first: it registers codecs of your own; for several, repeat it"
+    parser.add_argument("--plugin", type=Path, action="append", default=[], metavar="FILE.py", help=meaning)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
+    coding.add_parsers(commands, {"description": __doc__, **form})
+    train.add_parser(commands, form)
+    evaluate.add_parser(commands, form)
+    return parser

@@ -1,0 +1,156 @@
+"""The order of the course, once: the notebooks, and the modules that each of them teaches.
+
+The order is the import order, too: a module imports only modules that stand before it here, and the ground floor
+(`files`). The package's docstring, the picture of the pipeline, README's map and the tests read it from here.
+"""
+
+from typing import NamedTuple
+
+
+class Notebook(NamedTuple):
+    """One notebook. learned: what one learns in it, in a line. minutes: to read and do it."""
+
+    number: str
+    file: str
+    title: str
+    learned: str
+    minutes: int
+
+
+class Module(NamedTuple):
+    """A module of the package, the notebook that teaches it, and what it holds, in a line."""
+
+    name: str
+    notebook: str
+    holds: str
+
+
+NOTEBOOKS = (
+    Notebook("01", "01_mirror_padding", "Mirror padding", "what a picture's edge costs, and what to put beyond it", 35),
+    Notebook(
+        "02",
+        "02_quantization",
+        "Quantization",
+        "where a codec rounds, how it learns in spite of it, and why that is not clipping",
+        50,
+    ),
+    Notebook(
+        "03",
+        "03_entropy_and_rate",
+        "Entropy and rate",
+        "what a number costs, what a wrong table costs, and what an error may cost",
+        50,
+    ),
+    Notebook(
+        "04",
+        "04_factorized_prior",
+        "The factorized prior",
+        "a network that cannot help being a distribution, and how it learns",
+        50,
+    ),
+    Notebook(
+        "05",
+        "05_cdf_tables",
+        "CDF tables",
+        "from probabilities to integers: built once, saved, loaded, never recomputed",
+        50,
+    ),
+    Notebook(
+        "06",
+        "06_arithmetic_coding",
+        "Arithmetic coding",
+        "three coders by hand, the last one byte for byte CompressAI's",
+        60,
+    ),
+    Notebook(
+        "07",
+        "07_first_codec",
+        "A first codec",
+        "from a network that cannot work to one that writes files smaller than JPEG's",
+        60,
+    ),
+    Notebook(
+        "08",
+        "08_hyperprior",
+        "Hyperpriors",
+        "tell the decoder first how large the values are, and save by it",
+        60,
+    ),
+    Notebook(
+        "09",
+        "09_context_and_attention",
+        "Context and attention",
+        "what decoded neighbours still know, and what waiting for them costs",
+        60,
+    ),
+    Notebook(
+        "10",
+        "10_slicing",
+        "Slicing",
+        "nine reasons to cut a latent, each put to the test; a picture that comes slice by slice",
+        50,
+    ),
+    Notebook(
+        "11",
+        "11_portable_bitstreams",
+        "Portable bitstreams",
+        "one bit decides: why a picture turns to noise on another machine, and the integers that prevent it",
+        45,
+    ),
+    Notebook(
+        "12",
+        "12_full_codec",
+        "The full codec",
+        "all blocks put together: every quality, previews, real files, measured against JPEG, WebP and JPEG 2000",
+        60,
+    ),
+)
+
+MODULES = (
+    Module("padding", "01", "reflection around a picture, to a multiple of a size, and back"),
+    Module("quantization", "02", "rounding, three ways to train through it, and the error it makes"),
+    Module("information", "03", "entropy, cross-entropy, rate, and the rate–distortion loss"),
+    Module("entropy_bottleneck", "04", "a density learned for each channel"),
+    Module("cdf", "05", "integer tables for the coder"),
+    Module("arithmetic_coding", "06", "the exact coder on fractions, and the 32-bit coder: for reading"),
+    Module("rans", "06", "the fast coder, byte-compatible with CompressAI's: for using"),
+    Module("entropy_coder", "06", "a model's tables and rANS put together"),
+    Module("dct_transforms", "07", "transforms that start as cosines"),
+    Module("bitstream", "07", "the .lic container"),
+    Module("rdoq", "07", "rate–distortion optimised quantization, with a gradient"),
+    Module("transform_codec", "07", "what a prior offers, the frame around it, and the names of codecs"),
+    Module("first_codec", "07", "the small codec"),
+    Module("recipe", "07", "the numbers of a training"),
+    Module("training", "07", "the one loop, its crops and its losses"),
+    Module("gaussian_conditional", "08", "a Gaussian for each value"),
+    Module("gdn", "08", "generalized divisive normalization, and transforms built with it"),
+    Module("hyperprior", "08", "side information: scales and means"),
+    Module("context", "09", "coding passes: raster, wavefront, checkerboard, quarters, pyramid; attention"),
+    Module("slicing", "10", "slices of channels that predict each other, and tiles"),
+    Module("portable", "11", "networks of whole numbers, the same on every machine"),
+    Module("variable_rate", "12", "lapped cosines whose gains depend on the quality"),
+    Module("portable_slices", "12", "the full codec's prior: side information, passes and slices in integers"),
+    Module("codec", "12", "the full codec"),
+    Module("codec_training", "12", "its presets"),
+)
+
+# Above the course: what runs it. In this order, too, nothing imports what stands after it.
+UPPER = ("training_run", "evaluation", "command", "cli")
+
+
+def notebook_of(module: str) -> str:
+    """The number of the notebook that teaches a module. Raises KeyError for one that none teaches."""
+    return {each.name: each.notebook for each in MODULES}[module]
+
+
+def table() -> str:
+    """The modules as lines of text, under the notebooks that teach them."""
+    lines = []
+    for notebook in NOTEBOOKS:
+        lines.append(f"{notebook.number} {notebook.title}: {notebook.learned}")
+        lines += [f"     {each.name:<22}{each.holds}" for each in MODULES if each.notebook == notebook.number]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -1,0 +1,1 @@
+"""How good codecs are: metrics, the classical codecs, files compared, curves drawn and published."""

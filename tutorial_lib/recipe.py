@@ -1,0 +1,28 @@
+"""The numbers of a training: how long, on what, and how fast. Starts without PyTorch."""
+
+import math
+from dataclasses import dataclass, field
+
+LMBDA = 0.0067  # of a codec with one rate, unless said otherwise: half a bit per pixel, about
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long to train, on what, and how fast."""
+
+    steps: int = 2000
+    batch: int = 8  # crops in a step, over all processes
+    crop: int = 128  # pixels
+    scales: tuple[float, float] = (1.0, 1.0)  # each crop shows its photo at a random size between these
+    lmbda: float = LMBDA  # of a codec that has only one rate
+    rates: dict[str, float] = field(default_factory=dict)  # learning rates by name, for the groups' own; 0: none
+    warm_up: int = 50  # steps in which the learning rates rise
+    # Steps until z's bits count in full. A z that costs before it is of use would become constant, and stay so
+    # (posterior collapse).
+    rate_warm_up: int = 300
+    clip: float = 1.0  # the largest norm of the gradients
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.crop) < 1 or not 0 < self.lmbda < math.inf:
+            values = f"{self.steps} steps of {self.batch} crops of {self.crop} pixels, and λ is {self.lmbda}"
+            raise ValueError(f"There are {values}: all must be above 0.")
