@@ -13,14 +13,15 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from tutorial_lib.codec import CHECKPOINT, Codec
+from tutorial_lib.codec import Codec
 from tutorial_lib.codec_training import PRESETS
-from tutorial_lib.evaluation import comparison as evaluation
-from tutorial_lib.evaluation.file_codecs import CLASSICAL, JPEG, lic
+from tutorial_lib.evaluation import comparison
+from tutorial_lib.evaluation.file_codecs import CLASSICAL, JPEG, learned
 from tutorial_lib.evaluation.plot import plot_bytes
 from tutorial_lib.files.atomic_write import atomic_write
 from tutorial_lib.files.checkpoints import metadata_of, shipped
-from tutorial_lib.files.images import from_pil, photos_in
+from tutorial_lib.files.folders import photos_in
+from tutorial_lib.files.images import from_pil
 from tutorial_lib.workbench.photos import PHOTOS, photo
 
 CARD = """# Model card: {name}
@@ -69,7 +70,7 @@ def percent(value: float | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--valid", type=Path, required=True, help="photos to measure on")
-    parser.add_argument("--checkpoint", type=Path, default=shipped(CHECKPOINT))
+    parser.add_argument("--checkpoint", type=Path, default=shipped(str(Codec.checkpoint)))
     parser.add_argument("--avif", action="store_true")
     parser.add_argument("--trained-on", default="the photos of DATA")
     parser.add_argument("--measured-on", default="the photos of VALID")
@@ -77,16 +78,17 @@ def main() -> None:
     options = parser.parse_args()
     try:
         paths = photos_in(options.valid)
-        ours = lic(options.checkpoint)
+        codec = Codec.load(options.checkpoint)
     except ValueError as error:
         parser.error(str(error))
     photos: list[tuple[str, Tensor]] = [(path.stem, from_pil(Image.open(path))) for path in paths]
     photos += [(name, photo(name)) for name in PHOTOS]
-    codecs = [ours, *(codec for name, codec in CLASSICAL.items() if codec.is_here and (name != "avif" or options.avif))]
-    with tqdm(total=len(photos) * sum(len(codec.qualities) for codec in codecs), unit="file") as bar:
-        result = evaluation.evaluate(photos, codecs, JPEG, bar.update)
+    classical = CLASSICAL.items()
+    codecs = [learned(codec), *(each for name, each in classical if each.is_here and (name != "avif" or options.avif))]
+    with tqdm(total=len(photos) * sum(len(each.qualities) for each in codecs), unit="file") as bar:
+        result = comparison.evaluate(photos, codecs, JPEG, bar.update)
 
-    facts, codec = metadata_of(options.checkpoint), Codec.load(options.checkpoint)
+    trained = metadata_of(options.checkpoint)
     rates = {name: each["bd_rate"] for name, each in result["codecs"].items() if name != JPEG.name}
     plot = options.checkpoint.with_suffix(".png")
     card = CARD.format(
@@ -94,9 +96,9 @@ def main() -> None:
         parameters=sum(p.numel() for p in codec.parameters()),
         size=options.checkpoint.stat().st_size / 1e6,
         fingerprint=codec.fingerprint(),
-        crop=PRESETS[facts["preset"]].crop,
-        **{name: facts[name] for name in ("preset", "seed", "batch")},
-        steps=int(facts["steps"]),
+        crop=PRESETS[trained["preset"]].recipe.crop,
+        **{name: trained[name] for name in ("preset", "seed", "batch")},
+        steps=int(trained["steps"]),
         minutes=options.minutes,
         trained_on=options.trained_on,
         measured_on=options.measured_on,

@@ -13,7 +13,6 @@ out of them. BD-rate is against JPEG with 4:2:0 colour, optimised tables, progre
 import argparse
 import math
 import multiprocessing
-import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -21,20 +20,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from tutorial_lib import training
 from tutorial_lib.evaluation.classical import decode, jpeg_encode
 from tutorial_lib.evaluation.metrics import bd_rate, psnr
-from tutorial_lib.files.images import from_pil, photos_in, to_float, to_pil, to_uint8
+from tutorial_lib.files.checkpoints import metadata_of
+from tutorial_lib.files.folders import photos_in
+from tutorial_lib.files.images import from_pil, to_float, to_pil, to_uint8
 from tutorial_lib.files.pictures import to_rgb8
-from tutorial_lib.first_codec import CHECKPOINT, FirstCodec
+from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.information import bits
-from tutorial_lib.training import RandomCrops
-from tutorial_lib.workbench import first_codec_files
+from tutorial_lib.recipe import Recipe
+from tutorial_lib.training import RandomCrops, Training, fit_prior
 from tutorial_lib.workbench.photos import PHOTOS, photo
 
 STEPS, SEED = 2000, 0
@@ -59,38 +57,53 @@ def training_photos(folder: Path, smallest: float, largest: float) -> list[Tenso
     return photos
 
 
+class Latents:
+    """The latents of so many batches of crops, made once; of these, eight at random for the number of a step."""
+
+    def __init__(self, codec: FirstCodec, crops: RandomCrops, batches: int) -> None:
+        with torch.no_grad():
+            y = torch.cat([codec.analysis(crops(n)).half() for n in tqdm(range(batches), desc="latents", leave=False)])
+        self.y = y.share_memory_()  # among the processes that train on them
+
+    def __call__(self, step: int) -> Tensor:
+        return self.y[np.random.default_rng((SEED, step)).integers(len(self.y), size=8)].float()
+
+
 def checkpoint(folder: Path, lmbda: float) -> Path:
-    return folder / (CHECKPOINT if lmbda == SHIPPED else CHECKPOINT.replace(".", f"_{lmbda}.", 1))
+    name = str(FirstCodec.checkpoint)
+    return folder / (name if lmbda == SHIPPED else name.replace(".", f"_{lmbda}.", 1))
 
 
 def train_one(lmbda: float, data: Path, trained_on: str, path: Path, line: int) -> None:
-    """The recipe, whole. Saves the network with the recipe's facts as metadata."""
+    """The recipe, whole. Saves the network, and what it was trained on."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     begin = time.perf_counter()
     photos = training_photos(data, 0.8, 1.0)  # a little smaller: that takes off the block edges that JPEG left
-    crops = RandomCrops(photos, size=128, seed=SEED)
+    crops = RandomCrops(photos, seed=SEED)
     codec = FirstCodec(lmbda)
-    training.fit_prior(codec, crops(160))
-    progress = tqdm(training.train(codec, crops, lmbda, STEPS), total=STEPS, desc=f"λ = {lmbda}", position=line)
+    for _ in fit_prior(codec.prior, Latents(codec, crops, 20), Recipe(steps=100), seed=SEED):
+        pass
+    run = Training(codec, crops, Recipe(steps=STEPS, lmbda=lmbda), seed=SEED, start=False)
+    progress = tqdm(run, total=STEPS, desc=f"λ = {lmbda}", position=line)
     for record in progress:
         progress.set_postfix({"bpp": f"{record['bpp']:.2f}", "dB": f"{-10 * math.log10(record['mse']):.1f}"})
     # Photos of 768 pixels show the same scenes larger, and so smoother, than these of 481 do.
     count = len(photos)
     del photos, crops
-    larger = RandomCrops(training_photos(data, 1.0, 2.5), size=128, seed=SEED)
-    training.fit_prior(codec, larger(640), steps=150, fresh=False)
+    larger = RandomCrops(training_photos(data, 1.0, 2.5), seed=SEED)
+    codec.eval()
+    for _ in fit_prior(codec.prior, Latents(codec, larger, 80), Recipe(steps=150), seed=SEED, start=False):
+        pass
     codec.eval().build_coder()
-    facts = {"trained_on": trained_on, "photos": count, "minutes": round((time.perf_counter() - begin) / 60, 1)}
-    partial = path.with_suffix(".partial")
-    save_file(codec.state_dict(), partial, metadata={name: str(value) for name, value in facts.items()})
-    os.replace(partial, path)
+    minutes = round((time.perf_counter() - begin) / 60, 1)
+    codec.save(path, {"trained_on": trained_on, "photos": str(count), "minutes": str(minutes)})
 
 
 def file_and_picture(codec: FirstCodec, image: Tensor) -> tuple[bytes, Tensor, float]:
     """The whole .lic file, the picture that comes out of it again, and the bytes that the likelihoods promise."""
-    data = first_codec_files.encode(codec, image)
-    back = first_codec_files.decode(codec, data)
+    data = codec.encode(image)
+    back = codec.decode(data)
     with torch.no_grad():
         forward = codec(to_float(image))
     assert torch.equal(back, to_uint8(forward["x_hat"])), "the decoded picture is not the model's own reconstruction"
@@ -191,8 +204,7 @@ def main() -> None:
     codecs = {lmbda: FirstCodec.load(path) for lmbda, path in paths.items()}
     by_rate, by_photo = measure(codecs, images)
     print(*by_rate, "", *by_photo, sep="\n")
-    with safe_open(paths[SHIPPED], framework="numpy") as file:
-        facts = file.metadata()
+    trained = metadata_of(paths[SHIPPED])
     card = CARD.format(
         fingerprint=codecs[SHIPPED].fingerprint(),
         parameters=sum(p.numel() for p in codecs[SHIPPED].parameters()),
@@ -202,7 +214,7 @@ def main() -> None:
         measured_on=options.measured_on,
         by_rate="\n".join(by_rate),
         by_photo="\n".join(by_photo),
-        **facts,
+        **{name: trained[name] for name in ("trained_on", "photos", "minutes")},
     )
     paths[SHIPPED].with_suffix(".md").write_text(card, encoding="utf-8")
 

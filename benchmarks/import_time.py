@@ -23,7 +23,7 @@ STATEMENTS = (
     "from tutorial_lib import cli",
     "from tutorial_lib import entropy_coder",
     "from tutorial_lib import first_codec",
-    "from tutorial_lib.workbench import images, metrics",
+    "from tutorial_lib.evaluation import metrics",
 )
 
 

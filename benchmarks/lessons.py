@@ -11,108 +11,65 @@ nothing by it.
 Bits are those of whole strings, as `compress` writes them.
 """
 
-import math
 import multiprocessing
-import os
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
-from first_codec import recipe_parser, training_photos
+from first_codec import Latents, recipe_parser, training_photos
 from PIL import Image
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from tutorial_lib.context import ContextPrior
+from tutorial_lib.dct_transforms import BLOCK
 from tutorial_lib.evaluation.metrics import psnr
-from tutorial_lib.files.images import from_pil, photos_in, to_float, to_uint8
+from tutorial_lib.files.checkpoints import write_checkpoint
+from tutorial_lib.files.folders import photos_in
+from tutorial_lib.files.images import from_pil, to_float, to_uint8
 from tutorial_lib.first_codec import FirstCodec
-from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior
-from tutorial_lib.information import bits
-from tutorial_lib.slicing import ChannelSlices
-from tutorial_lib.training import RandomCrops, fit_widths
+from tutorial_lib.recipe import LMBDA, Recipe
+from tutorial_lib.training import RandomCrops, fit_prior
+from tutorial_lib.transform_codec import FactorizedPrior
 from tutorial_lib.workbench.lesson_models import lesson_codec, priors
 from tutorial_lib.workbench.photos import PHOTOS, photo
 
 STEPS, BATCH, SEED = 1500, 8, 0
 DENSITY_STEPS = 600  # of a prior without networks; it has learned what it can by then
 CROPS, CROP = 1600, 256
-DENSITY_RATE, NETWORK_RATE = 1e-2, 4e-3
-LAMBDA = 0.0067  # FirstCodec's own
-Z_FREE = 300  # steps until z's bits count in full
+RATES = {"densities": 1e-2, "networks": 4e-3}
+RATE_WARM_UP = 300  # steps until z's bits count in full: see `Recipe`
 
 
-def latents(data: Path) -> Tensor:
-    """What FirstCodec makes of random crops of the photos, enlarged up to 2.5 times: (CROPS, M, 16, 16) float16."""
-    codec = FirstCodec.load()
-    crops = RandomCrops(training_photos(data, 1.0, 2.5), size=CROP, seed=SEED)
-    with torch.no_grad():
-        return torch.cat([codec.analysis(crops(16)).half() for _ in tqdm(range(CROPS // 16), desc="latents")])
+def latent_loss(step: float) -> Callable[..., dict[str, Tensor]]:
+    """Bits and squared error of a latent y, per pixel of the picture that it is made from; for `training.Training`.
 
-
-def start_at_widths(prior: nn.Module, y: Tensor) -> None:
-    """Begin with each channel's own spread as its scale, and nearly 0 as its mean.
-
-    Finding the spreads out would take most of the training; and means that begin at random are worse than none.
+    step: the quantizer's. As far as the transform is orthonormal, 255² · MSE counts an error in ŷ step² / 3 fold.
     """
-    spread = y.float().square().mean(dim=(0, 2, 3)).sqrt().clamp(0.12, 200)  # (M,)
-    if isinstance(prior, ContextPrior):
-        last = [(prior.fuse[-2], spread)]
-    elif isinstance(prior, ChannelSlices):
-        slices = spread[prior.order].split(prior.sizes)
-        last = [(network[-2], slice) for network, slice in zip(prior.predictors, slices, strict=True)]
-    elif isinstance(prior, MeanScaleHyperprior):
-        of_scales, of_means = prior.side.synthesis.networks
-        last = [(of_scales[-2], spread), (of_means[-1], spread[:0])]
-    elif isinstance(prior, ScaleHyperprior):
-        last = [(prior.side.synthesis[-2], spread)]
-    else:
-        fit_widths(prior.entropy_bottleneck, y.float().abs().mean(dim=(0, 2, 3)).clamp(min=0.1))
-        return
-    for layer, scales in last:
-        with torch.no_grad():
-            layer.bias[: len(scales)] = scales.log()
-            layer.weight[len(scales) :] *= 0.01  # what is not a scale is a mean
-            layer.bias[len(scales) :] *= 0.01
+
+    def loss(output: Mapping, y: Tensor, lmbda: float, side_weight: float = 1.0) -> dict[str, Tensor]:
+        pixels = BLOCK**2 * y.shape[-2] * y.shape[-1]
+        bpp = {name: -part.log2().flatten(1).sum(1) / pixels for name, part in output["likelihoods"].items()}
+        counted = sum(part * side_weight if name == "z" else part for name, part in bpp.items())
+        error = (output["x_hat"] - y).square().flatten(1).sum(1) / pixels
+        return {"cost": counted + lmbda * step**2 / 3 * error, "bpp": sum(bpp.values()), "mse": error}
+
+    return loss
 
 
-def train_one(name: str, y: Tensor, path: Path, line: int) -> None:
+def train_one(name: str, latents: Latents, path: Path, line: int) -> None:
     """The recipe, whole."""
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     begin = time.perf_counter()
     prior = priors()[name]()
-    start_at_widths(prior, y[:200])
-    densities = [p for key, p in prior.named_parameters() if "entropy_bottleneck" in key]
-    networks = [p for key, p in prior.named_parameters() if "entropy_bottleneck" not in key]
-    groups = [{"params": densities, "lr": DENSITY_RATE}, {"params": networks, "lr": NETWORK_RATE}]
-    optimizer = torch.optim.Adam([group for group in groups if group["params"]])
-
-    steps = STEPS if networks else DENSITY_STEPS
-
-    def schedule(step: int) -> float:  # a short warm-up, then down along a half cosine
-        return min(1, (step + 1) / 50) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
-
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-    # λ · 255² · MSE of the picture, as far as its transform is orthonormal: an error in ŷ counts step² / 3 of it.
-    error_weight = LAMBDA * float(FirstCodec.load().analysis.step) ** 2 / 3
-    prior.train()
-    progress = tqdm(range(steps), desc=f"{name:22}", position=line, mininterval=5)
-    for step in progress:
-        batch = y[torch.randint(len(y), (BATCH,))].float()
-        y_hat, likelihoods = prior(batch)
-        price = {"z": min(1, step / Z_FREE)}  # a z that costs before it is of use would fall silent for good
-        bpp = sum(price.get(name, 1) * bits(part) for name, part in likelihoods.items()) / (BATCH * CROP**2)
-        loss = bpp + error_weight * (y_hat - batch).square().sum() / (BATCH * CROP**2)
-        optimizer.zero_grad()
-        loss.backward()
-        if networks:
-            torch.nn.utils.clip_grad_norm_(networks, 1.0)
-        optimizer.step()
-        scheduler.step()
-        progress.set_postfix(bpp=f"{bpp.item():.3f}")
+    steps = DENSITY_STEPS if isinstance(prior, FactorizedPrior) else STEPS
+    recipe = Recipe(steps=steps, batch=BATCH, lmbda=LMBDA, rates=RATES, rate_warm_up=RATE_WARM_UP)
+    run = fit_prior(prior, latents, recipe, latent_loss(float(FirstCodec.load().analysis.step)), seed=SEED)
+    progress = tqdm(run, total=steps, desc=f"{name:22}", position=line, mininterval=5)
+    for record in progress:
+        progress.set_postfix(bpp=f"{record['bpp']:.3f}")
     with torch.no_grad():
         for parameter in prior.parameters():
             parameter.copy_(parameter.half())
@@ -120,9 +77,7 @@ def train_one(name: str, y: Tensor, path: Path, line: int) -> None:
     prior.build_coder()
     weights = {key for key, _ in prior.named_parameters()}  # not the medians and the scale table
     state = {key: value.half() if key in weights else value for key, value in prior.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    save_file(state, partial, metadata={"minutes": f"{(time.perf_counter() - begin) / 60:.1f}"})
-    os.replace(partial, path)
+    write_checkpoint(path, state, {"minutes": f"{(time.perf_counter() - begin) / 60:.1f}"})
 
 
 def measure(names: list[str], images: dict[str, Tensor], folder: Path) -> list[str]:
@@ -186,10 +141,11 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     if chosen:
-        y = latents(options.data).share_memory_()
+        crops = RandomCrops(training_photos(options.data, 1.0, 2.5), size=CROP, batch=16, seed=SEED)
+        latents = Latents(FirstCodec.load(), crops, CROPS // 16)
         with ProcessPoolExecutor(max_workers=2, mp_context=multiprocessing.get_context("spawn")) as pool:
             jobs = [
-                pool.submit(train_one, name, y, options.checkpoints / f"lesson_{name}.safetensors", line)
+                pool.submit(train_one, name, latents, options.checkpoints / f"lesson_{name}.safetensors", line)
                 for line, name in enumerate(chosen)
             ]
             for job in jobs:
@@ -204,7 +160,7 @@ def main() -> None:
         crops=CROPS,
         crop=CROP,
         seed=SEED,
-        free=Z_FREE,
+        free=RATE_WARM_UP,
         trained_on=options.trained_on,
         measured_on=options.measured_on,
         table="\n".join(measure(names, images, options.checkpoints)),

@@ -1,24 +1,89 @@
-"""What all tests share: one hypothesis profile, coding tables and a small codec made at random, and two checks."""
+"""What all tests share: one hypothesis profile; pictures, latents, tables and a codec made at random; and checks."""
 
 from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import hypothesis
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from tutorial_lib.cdf import CdfTables
+from tutorial_lib.transform_codec import Prior, TransformCodec
 
 # The same examples on every machine and in every run: a red test stays red until it is mended.
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("course")
 
 torch.set_num_threads(1)  # the tests' tensors are small: a second thread would mostly wait for the first
+
+
+@pytest.fixture(scope="session")
+def noise() -> Callable[..., Tensor]:
+    """noise(*shape, seed=0): uniform in [0, 1], as a picture of nothing is."""
+    return lambda *shape, seed=0: torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="session")
+def latent() -> Callable[..., Tensor]:
+    """latent(*shape, seed=0): Gaussian, with a standard deviation of 4."""
+    return lambda *shape, seed=0: 4 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="session")
+def one_sentence() -> Callable[[BaseException], bool]:
+    """one_sentence(error): does the message of an error consist of one?"""
+
+    def check(error: BaseException) -> bool:
+        message = str(error)
+        return message.endswith(".") and "\n" not in message and ". " not in message
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def check_coding() -> Callable[..., list[list[bytes]]]:
+    """check_coding(prior, y, parts, condition=None): raise unless what is decoded is the forward pass; the strings."""
+
+    def check(prior: Prior, y: Tensor, parts: int, condition: Tensor | None = None) -> Sequence[Sequence[bytes]]:
+        with torch.no_grad():
+            strings = prior.compress(y, condition)
+            y_hat, likelihoods = prior(y, condition)
+            decoded = prior.decompress(strings, (y.shape[-2], y.shape[-1]), condition)
+        assert [len(part) for part in strings] == [len(y)] * parts
+        assert all(isinstance(string, bytes) for part in strings for string in part)
+        assert decoded.dtype == torch.float32 and decoded.shape == y.shape
+        assert torch.equal(decoded, y_hat)
+        assert all((values > 0).all() and (values <= 1 + 1e-6).all() for values in likelihoods.values())
+        return strings
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def check_codec() -> Callable[..., None]:
+    """check_codec(codec, x, parts, quality=None): raise unless what is decoded is the forward pass's picture."""
+
+    def check(codec: TransformCodec, x: Tensor, parts: int, quality: int | None = None) -> None:
+        coded = codec.compress(x, quality)
+        decoded = codec.decompress(**coded, quality=quality)
+        with torch.no_grad():
+            forward = codec(x, quality)
+        assert coded.keys() == {"strings", "shape"} and coded["shape"] == tuple(x.shape[-2:])
+        assert [len(part) for part in coded["strings"]] == [len(x)] * parts
+        assert all(isinstance(string, bytes) for part in coded["strings"] for string in part)
+        assert decoded.keys() == {"x_hat"} and decoded["x_hat"].shape == x.shape
+        assert torch.equal(decoded["x_hat"], forward["x_hat"])
+        assert forward.keys() == {"x_hat", "likelihoods"} and forward["likelihoods"].keys() <= {"y", "z"}
+        for values in forward["likelihoods"].values():
+            assert (values > 0).all() and (values <= 1 + 1e-6).all()
+
+    return check
 
 
 @pytest.fixture(scope="session")
@@ -101,22 +166,22 @@ def lively_codec():
 
     Tables and means differ from place to place, from channel to channel, and from quality to quality.
     """
-    from tutorial_lib.codec import Codec, Settings
+    from tutorial_lib.codec import Codec
 
     @functools.cache
     def make(seed: int) -> Codec:
         torch.manual_seed(seed)
-        codec = Codec(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8)).eval()
+        codec = Codec(hidden=8, depth=1, deblock=4, side=8, features=8, inner=8).eval()
         prior = codec.prior
         with torch.no_grad():
-            for refinement in (codec.analysis.refine, codec.synthesis.refine, codec.synthesis.smooth.refine):
+            for refinement in (codec.analysis.refine, codec.synthesis.refine, codec.synthesis.deblock.refine):
                 refinement.network[-1].weight.normal_(0, 0.01)
             for table in (codec.analysis.log_gain, codec.synthesis.log_step):
                 table.values.normal_(0, 0.05)
-            prior.y_level.values.uniform_(0.5, 3)
-            prior.z_level.values.uniform_(1.5, 4)
+            prior.base_log_scale.values.uniform_(0.5, 3)
+            prior.z_log_scale.values.uniform_(1.5, 4)
             prior.analysis[-1].weight.mul_(12)
-            for predictor in (*(turn.network for turn in prior.turns), *prior.predictors):
+            for predictor in (*(each.network for each in prior.passes), *prior.predictors):
                 predictor[-1].weight.mul_(3)
         codec.build_coder()
         return codec

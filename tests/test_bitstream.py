@@ -11,12 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutorial_lib.bitstream import MAX_PIXELS, Stream, check_size, pack, read_header, unpack
+from tutorial_lib.bitstream import (
+    LONGEST_HEADER,
+    MAX_PIXELS,
+    IncompleteFile,
+    Stream,
+    check_name,
+    check_size,
+    pack,
+    read_header,
+    unpack,
+)
 from tutorial_lib.rans import BitstreamError
 
-STREAM = Stream(768, 512, "0123456789abcdef", (b"twelve bytes",))
-SLICED = Stream(768, 512, "0123456789abcdef", (b"side", b"one", b"", b"three", b"4", b"fifth"), "codec", 50)
-PREVIEW = "; a preview can be had with --slices "
+STREAM = Stream(768, 512, "0123456789abcdef", (b"twelve bytes",), "first_codec")
+SLICED = Stream(768, 512, "0123456789abcdef", (b"side", b"one", b"", b"three", b"4", b"fifth"), "codec", 50, required=1)
+NAMES = st.from_regex(r"[A-Za-z0-9_.+-]{1,32}", fullmatch=True)
 
 
 @st.composite
@@ -25,8 +35,8 @@ def streams(draw: st.DrawFn) -> Stream:
     height = draw(st.integers(1, min(65535, MAX_PIXELS // width)))
     fingerprint = draw(st.binary(min_size=8, max_size=8)).hex()
     strings = tuple(draw(st.lists(st.binary(max_size=200), min_size=1, max_size=12)))
-    codec, quality = draw(st.one_of(st.just(("first_codec", 0)), st.tuples(st.just("codec"), st.integers(1, 100))))
-    return Stream(width, height, fingerprint, strings, codec, quality)
+    required = draw(st.none() | st.integers(1, len(strings)))
+    return Stream(width, height, fingerprint, strings, draw(NAMES), draw(st.integers(0, 255)), required)
 
 
 def sealed(header: bytes, strings: bytes = b"") -> bytes:
@@ -51,31 +61,36 @@ def why(data: bytes, strings: int | None = None) -> str:
 
 def test_the_layout_is_the_one_in_the_docstring() -> None:
     # Written out by hand, so that files of today are read by the program of tomorrow. 42D5 is the string's CRC-16.
-    header = bytes.fromhex("894c4943 02 01 00 0003 0002 0123456789abcdef 01 0c") + (0x42D5).to_bytes(2, "little")
+    header = bytes.fromhex("894c4943 03 00 0003 0002 0123456789abcdef 01 01 0b") + b"first_codec" + b"\x0c"
+    header += (0x42D5).to_bytes(2, "little")
     assert pack(STREAM) == header + zlib.crc32(header).to_bytes(4, "little") + b"twelve bytes"
     long = bytes(300)  # 300 = 2 * 128 + 44, and 0xac = 44 + 128
-    two = Stream(1, 65535, "0123456789abcdef", (b"", long, b"ab"), "codec", 100)
-    header = bytes.fromhex("894c4943 02 02 64 0100 ffff 0123456789abcdef 03 00 0000 ac02 0000 02")
+    two = Stream(1, 65535, "0123456789abcdef", (b"", long, b"ab"), "codec", 100, required=2)
+    header = bytes.fromhex("894c4943 03 64 0100 ffff 0123456789abcdef 03 02 05") + b"codec"
+    header += bytes.fromhex("00 0000 ac02 0000 02")
     header += crc_hqx(b"ab", 0).to_bytes(2, "little")
     assert pack(two) == header + zlib.crc32(header).to_bytes(4, "little") + long + b"ab"
 
 
 def test_the_checksum_of_a_string_is_crc_16_of_xmodem() -> None:
     data = pack(replace(STREAM, strings=(b"123456789",)))  # the catalogue's check value: 31C3
-    assert data[21:23] == bytes.fromhex("c331")
+    assert data[33:35] == bytes.fromhex("c331")
 
 
 @pytest.mark.parametrize(
-    ("length", "bytes_more"), [(0, 27), (1, 27), (127, 27), (128, 28), (2**14 - 1, 28), (2**14, 29)]
+    ("length", "bytes_more"), [(0, 28), (1, 28), (127, 28), (128, 29), (2**14 - 1, 29), (2**14, 30)]
 )
 def test_what_one_string_costs_besides(length: int, bytes_more: int) -> None:
-    assert len(pack(replace(STREAM, strings=(bytes(length),)))) == length + bytes_more
+    """And the codec's name."""
+    for name in ("codec", "first_codec", "n" * 32):
+        data = pack(replace(STREAM, strings=(bytes(length),), codec=name))
+        assert len(data) == length + bytes_more + len(name)
 
 
 def test_what_six_strings_cost_besides() -> None:
-    for longest, at_most in [(2**7 - 1, 42), (2**14 - 1, 48), (2**21 - 1, 54)]:
+    for longest, at_most in [(2**7 - 1, 48), (2**14 - 1, 54), (2**21 - 1, 60)]:
         strings = tuple(bytes(longest) for _ in range(6))
-        assert len(pack(replace(SLICED, strings=strings))) - 6 * longest == at_most <= 56
+        assert len(pack(replace(SLICED, strings=strings))) - 6 * longest == at_most
 
 
 @given(streams())
@@ -98,7 +113,8 @@ def test_the_first_strings_are_read_from_a_file_cut_behind_them(stream: Stream, 
     n = draw.draw(st.integers(1, len(stream.strings)))
     end = read_header(data).sections[n - 1].end
     part = unpack(data[:end], n)
-    assert part == replace(stream, strings=stream.strings[:n], left_out=len(stream.strings) - n)
+    left_out = len(stream.strings) - n
+    assert part == replace(stream, strings=stream.strings[:n], required=stream.required, left_out=left_out)
     assert part == unpack(data, n) == unpack(data[: draw.draw(st.integers(end, len(data)))], n)
     if stream.strings[n - 1]:
         assert "was cut short" in why(data[: end - 1], n)
@@ -150,8 +166,10 @@ def test_cut_short_anywhere(stream: Stream) -> None:
             continue
         whole = sum(section.end <= length for section in header.sections)
         assert f"{length:,} bytes are left of {len(data)}, and {whole} whole string(s) of" in sentence
-        assert sentence.endswith(f"{PREVIEW}{whole - 1}.") == (stream.codec == "codec" and whole > 0)
-        if whole:  # what the sentence promises holds
+        with pytest.raises(IncompleteFile) as caught:
+            unpack(data[:length])
+        assert caught.value.slices == (whole - stream.required if whole >= stream.required else None)
+        if whole:
             assert unpack(data[:length], whole).strings == stream.strings[:whole]
 
 
@@ -177,7 +195,7 @@ def test_every_flipped_bit_is_found(stream: Stream) -> None:
         in_section = next((s for s in header.sections if s.begin <= bit // 8 < s.end), None)
         if in_section:
             assert f"the file is damaged: the checksum of {in_section.name} is wrong" in sentence
-        elif 5 <= bit // 8 < 19:
+        elif 5 <= bit // 8 < 18:
             assert sentence == "the file is damaged: its header's checksum is wrong."
 
 
@@ -199,7 +217,7 @@ def test_every_changed_byte_is_found() -> None:
 def test_what_is_wrong_with_a_section() -> None:
     data = pack(SLICED)
     header = read_header(data)
-    assert [section.name for section in header.sections] == ["z", *(f"slice {k}" for k in range(1, 6))]
+    assert [section.name for section in header.sections] == ["string 1", *(f"slice {k}" for k in range(1, 6))]
     assert [section.name for section in read_header(pack(STREAM)).sections] == ["string 1"]
     assert [section.fault(data) for section in header.sections] == [None] * 6
     for section, string in zip(header.sections, SLICED.strings, strict=True):
@@ -217,49 +235,94 @@ def test_damage_in_front_of_a_cut_is_named_first() -> None:
     data = bytearray(pack(SLICED))
     section = read_header(bytes(data)).sections[1]
     data[section.begin] ^= 1
-    assert why(bytes(data[:-5])) == f"the file is damaged: the checksum of slice 1 is wrong{PREVIEW}0."
+    assert why(bytes(data[:-5])) == "the file is damaged: the checksum of slice 1 is wrong."
+    with pytest.raises(IncompleteFile) as caught:
+        unpack(bytes(data[:-5]))
+    assert caught.value.slices == 0
 
 
 def test_a_newer_version_is_told_from_a_damaged_one() -> None:
     header = header_of(STREAM)
-    header[4] = 3
-    assert "has version 3; this program reads 2" in why(sealed(header, b"twelve bytes"))
+    header[4] = 4
+    assert "has version 4; this program reads 3" in why(sealed(header, b"twelve bytes"))
     for length in (5, 6, 20, 4092):  # another version may have another layout
         other = (bytes(header) + bytes(4092))[:length]
-        assert "has version 3; this program reads 2" in why(sealed(other, b"and then whatever follows"))
+        assert "has version 4; this program reads 3" in why(sealed(other, b"and then whatever follows"))
         assert "header's checksum is wrong" in why(other + b"1234" + b"and then whatever follows")
         assert "header's checksum is wrong" in why(sealed(other)[:-1])
     assert "header's checksum is wrong" in why(sealed(bytes(header) + bytes(4093 - len(header))))  # too far away
     whole = pack(STREAM)
-    assert "header's checksum is wrong" in why(whole[:4] + b"\x03" + whole[5:])
+    assert "header's checksum is wrong" in why(whole[:4] + b"\x04" + whole[5:])
 
 
 def test_an_older_version() -> None:
-    body = bytes.fromhex("894c4943 01 01 0003 0002 0123456789abcdef 01 0c000000") + b"twelve bytes"
-    assert "is damaged, or of version 1, which was never released" in why(sealed(body))
+    body = bytes.fromhex("894c4943 02 01 00 0003 0002 0123456789abcdef 01 0c d542")
+    sentence = why(sealed(body, b"twelve bytes"))
+    assert sentence == "the file is damaged, or of layout version 2, which only tutorial_lib 0.1 reads."
+    assert "layout version 1," in why(sealed(body[:4] + b"\x01" + body[5:]))
 
 
-def test_an_unknown_codec() -> None:
-    header = header_of(STREAM)
-    header[5] = 200
-    assert "codec number 200" in why(sealed(header))
+@given(NAMES)
+def test_any_codec_of_a_fit_name_can_be_written(name: str) -> None:
+    check_name(name)
+    assert unpack(pack(replace(STREAM, codec=name))).codec == name
 
 
-@pytest.mark.parametrize(
-    ("stream", "quality", "sentence"),
-    [(SLICED, 0, "1 to 100, not 0"), (SLICED, 101, "1 to 100, not 101"), (STREAM, 1, "first_codec is 0, not 1")],
-)
-def test_absurd_qualities(stream: Stream, quality: int, sentence: str) -> None:
-    header = header_of(stream)
-    header[6] = quality
-    assert sentence in why(sealed(header))
+@pytest.mark.parametrize("name", ["", "n" * 33, "my codec", "../codec", "codec\n", "größe", "a/b", "a:b"])
+def test_names_that_no_file_holds(name: str) -> None:
+    sentence = r"^a codec's name has 1 to 32 letters, digits or signs among _\.\+-, unlike .*\.$"
     with pytest.raises(ValueError, match=sentence):
-        replace(stream, quality=quality)
+        check_name(name)
+    with pytest.raises(ValueError, match="a codec's name"):
+        replace(STREAM, codec=name)
 
 
-@pytest.mark.parametrize("quality", [1, 2, 99, 100])
+@pytest.mark.parametrize("name", [b"", b"n" * 33, b"my codec", b"../codec", b"gr\xf6\xdfe"])
+def test_forged_names(name: bytes) -> None:
+    header = header_of(STREAM)
+    forged = header[:20] + bytes([len(name)]) + name + header[-3:]
+    assert "a codec's name has 1 to 32 letters" in why(sealed(bytes(forged), b"twelve bytes"))
+
+
+def test_the_longest_header_is_within_what_every_version_promises() -> None:
+    strings = tuple(bytes(2**14) for _ in range(255))  # lengths of two bytes take 3 …
+    data = pack(replace(STREAM, strings=strings, codec="n" * 32))
+    assert read_header(data).size == 21 + 32 + 255 * (3 + 2) + 4
+    assert read_header(data).size + 255 * 2 == 1842 <= LONGEST_HEADER  # … and those of five, 5
+
+
+@pytest.mark.parametrize("quality", [-1, 256])
+def test_absurd_qualities(quality: int) -> None:
+    with pytest.raises(ValueError, match=f"a quality is stored as 0 to 255, not {quality}"):
+        replace(STREAM, quality=quality)
+
+
+@pytest.mark.parametrize("quality", [0, 1, 100, 255])
 def test_qualities_at_the_edge(quality: int) -> None:
     assert unpack(pack(replace(SLICED, quality=quality))).quality == quality
+
+
+@pytest.mark.parametrize("required", [0, 7, 255])
+def test_absurd_numbers_of_strings_that_are_needed(required: int) -> None:
+    header = header_of(SLICED)
+    header[19] = required
+    sentence = f"of 6 strings a decoder needs 1 to 6, not {required}"
+    assert sentence in why(sealed(header))
+    with pytest.raises(ValueError, match=sentence):
+        replace(SLICED, required=required)
+
+
+@pytest.mark.parametrize("required", [1, 2, 5, 6, None])
+def test_strings_that_are_needed_and_slices(required: int | None) -> None:
+    stream = replace(SLICED, required=required)
+    needed = 6 if required is None else required
+    data = pack(stream)
+    assert stream.required == unpack(data).required == needed
+    names = [section.name for section in read_header(data).sections]
+    assert names == [f"string {k + 1}" for k in range(needed)] + [f"slice {k + 1}" for k in range(6 - needed)]
+    with pytest.raises(IncompleteFile) as caught:
+        unpack(data[: read_header(data).sections[4].begin])  # four strings are whole, and an empty one
+    assert caught.value.slices == (4 - needed if needed <= 4 else None)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +330,7 @@ def test_qualities_at_the_edge(quality: int) -> None:
 )
 def test_absurd_sizes(width: int, height: int) -> None:
     header = header_of(STREAM)
-    header[7:11] = struct.pack("<HH", width, height)
+    header[6:10] = struct.pack("<HH", width, height)
     assert f"{width:,} x {height:,} pixels does not fit" in why(sealed(header))
     with pytest.raises(ValueError, match="does not fit"):
         replace(STREAM, width=width, height=height)
@@ -284,7 +347,7 @@ def test_sizes_at_the_edge() -> None:
 
 def with_length(varint: str) -> bytes:
     """A file of one string, b"twelve bytes", that gives its length in these bytes."""
-    return sealed(bytes(header_of(STREAM)[:20]) + bytes.fromhex(varint) + header_of(STREAM)[-2:], STREAM.strings[0])
+    return sealed(bytes(header_of(STREAM)[:-3]) + bytes.fromhex(varint) + header_of(STREAM)[-2:], STREAM.strings[0])
 
 
 @pytest.mark.parametrize("varint", ["8c00", "8c8000", "8c80808000", "8c8080808000", "ffffffffff01", "808080808080"])
@@ -301,12 +364,12 @@ def test_absurd_lengths(varint: str, length: int) -> None:
 
 def test_more_strings_than_there_can_be() -> None:
     header = header_of(STREAM)
-    header[19] = 255
+    header[18] = 255
     assert "do not even hold a header" in why(sealed(header))
 
 
 def test_no_strings() -> None:
-    assert "1 to 255 strings, not 0" in why(sealed(pack(STREAM)[:19] + b"\0"))
+    assert "1 to 255 strings, not 0" in why(sealed(pack(STREAM)[:18] + b"\0" + pack(STREAM)[19:32]))
 
 
 @pytest.mark.parametrize(
@@ -318,10 +381,22 @@ def test_no_strings() -> None:
         ({"fingerprint": ""}, "16 hexadecimal digits"),
         ({"strings": ()}, "1 to 255 strings"),
         ({"strings": (b"",) * 256}, "1 to 255 strings"),
-        ({"codec": "jpeg"}, "no codec is called 'jpeg'; choose from first_codec, codec"),
-        ({"codec": "codec"}, "the quality of codec is 1 to 100, not 0"),
     ],
 )
 def test_what_cannot_be_written(change: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         replace(STREAM, **change)
+
+
+@pytest.mark.parametrize(
+    ("codec", "fingerprint", "words"),
+    [
+        ("codec", "0123456789abcdef", "the file was made by the codec called first_codec, not by codec"),
+        ("first_codec", "0" * 16, "made with another checkpoint .with the fingerprint 0123456789abcdef, .* 0{16}"),
+        ("codec", "0" * 16, "made by the codec called first_codec"),
+    ],
+)
+def test_whose_a_file_is(codec: str, fingerprint: str, words: str) -> None:
+    STREAM.check_made_by("first_codec", "0123456789abcdef")
+    with pytest.raises(BitstreamError, match=words):
+        STREAM.check_made_by(codec, fingerprint)

@@ -10,7 +10,6 @@ import scipy.fft
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from tutorial_lib.dct_transforms import (
     BLOCK,
@@ -24,11 +23,6 @@ from tutorial_lib.dct_transforms import (
 )
 
 GREY, RED_BLUE, GREEN_MAGENTA = (slice(sum(KEPT[:k]), sum(KEPT[: k + 1])) for k in range(3))
-
-
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    """Pixels in [0, 1]."""
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def awake(refinement: Refinement, seed: int = 0) -> Refinement:
@@ -57,7 +51,7 @@ def test_the_filters_are_orthonormal() -> None:
     torch.testing.assert_close(flat @ flat.T, torch.eye(len(flat), dtype=torch.float64), rtol=0, atol=1e-6)
 
 
-def test_the_grey_coefficients_of_a_block_are_scipys_in_the_order_of_frequency() -> None:
+def test_the_grey_coefficients_of_a_block_are_scipys_in_the_order_of_frequency(noise) -> None:
     grey = noise(BLOCK, BLOCK)
     ours = (dct_filters() * grey).sum(dim=(1, 2, 3))  # (M,), of a picture with three equal colours
     scipys = scipy.fft.dctn(grey.double().numpy(), norm="ortho") * 3**0.5  # sqrt(3): three colours add up
@@ -94,12 +88,12 @@ def test_each_colour_begins_with_its_flat_block() -> None:
         torch.testing.assert_close(dct_filters()[part][0], expected, rtol=0, atol=1e-6)
 
 
-def test_a_grey_picture_comes_back_exactly_and_an_energy_stays_what_it_is() -> None:
+def test_a_grey_picture_comes_back_exactly_and_an_energy_stays_what_it_is(noise) -> None:
     x = noise(1, 1, 48, 80).expand(-1, 3, -1, -1)  # all of grey's coefficients are kept
     analysis, synthesis = DctAnalysis(step=10.0, hidden=4), DctSynthesis(step=10.0, hidden=4)
     with torch.no_grad():
         analysis.dead_zone.zero_()
-        synthesis.outward.zero_()
+        synthesis.reconstruction_offset.zero_()
         y = analysis(x)
         back = synthesis(y)
     assert y.shape == (1, sum(KEPT), 3, 5)
@@ -113,14 +107,14 @@ def test_a_picture_of_the_kept_frequencies_comes_back_exactly_in_colour() -> Non
     analysis, synthesis = DctAnalysis(step=20.0, hidden=4), DctSynthesis(step=20.0, hidden=4)
     with torch.no_grad():
         analysis.dead_zone.zero_()
-        synthesis.outward.zero_()
+        synthesis.reconstruction_offset.zero_()
         torch.testing.assert_close(analysis(synthesis(coefficients)), coefficients, rtol=0, atol=1e-4)
 
 
 def test_an_error_of_a_coefficient_is_an_error_of_the_same_size_in_the_picture() -> None:
     synthesis = DctSynthesis(step=8.0, hidden=4)
     with torch.no_grad():
-        synthesis.outward.zero_()
+        synthesis.reconstruction_offset.zero_()
         y = torch.zeros(1, sum(KEPT), 1, 1)
         for channel in (0, 100, 300, 383):
             one = y.clone()
@@ -129,7 +123,7 @@ def test_an_error_of_a_coefficient_is_an_error_of_the_same_size_in_the_picture()
             assert error.norm().item() == pytest.approx(8.0, rel=1e-4)  # the step, in grey levels
 
 
-def test_the_dead_zone_pulls_towards_zero_and_outward_pushes_back() -> None:
+def test_the_dead_zone_pulls_towards_zero_and_the_offset_pushes_back(noise) -> None:
     analysis = DctAnalysis(step=10.0, hidden=4)
     x = noise(1, 3, 32, 32, seed=1)
     with torch.no_grad():
@@ -144,7 +138,7 @@ def test_the_dead_zone_pulls_towards_zero_and_outward_pushes_back() -> None:
     with torch.no_grad():
         y_hat = torch.tensor([-3.0, -1.0, 0.0, 1.0, 2.0]).expand(1, sum(KEPT), 1, 5)
         pushed = synthesis(y_hat)
-        synthesis.outward.zero_()
+        synthesis.reconstruction_offset.zero_()
         plain = synthesis(torch.tensor([-3.1, -1.1, 0.0, 1.1, 2.1]).expand(1, sum(KEPT), 1, 5))
     torch.testing.assert_close(pushed, plain, rtol=0, atol=1e-5)
 
@@ -169,7 +163,7 @@ def test_refinement_sees_neighbours_and_invents_no_edge() -> None:
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (1, 5, 1, 5)  # two blocks in each direction
 
 
-def test_the_step_is_saved_with_the_weights() -> None:
+def test_the_step_is_saved_with_the_weights(noise) -> None:
     analysis, synthesis = DctAnalysis(step=10.0, hidden=4), DctSynthesis(step=10.0, hidden=4)
     other_analysis, other_synthesis = DctAnalysis(step=99.0, hidden=4), DctSynthesis(step=99.0, hidden=4)
     other_analysis.load_state_dict(analysis.state_dict())
@@ -185,7 +179,7 @@ def test_refinement_is_no_linear_map() -> None:
     assert sum(isinstance(layer, torch.nn.LeakyReLU) for layer in Refinement(3, 4).network) == 3
 
 
-def test_both_sides_are_refined() -> None:
+def test_both_sides_are_refined(noise) -> None:
     analysis, synthesis = DctAnalysis(step=10.0, hidden=4), DctSynthesis(step=10.0, hidden=4)
     x = noise(1, 3, 32, 32)
     with torch.no_grad():

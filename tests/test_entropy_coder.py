@@ -248,14 +248,14 @@ class TwoLatents(nn.Module):
     def __init__(self):
         super().__init__()
         self.network = nn.Linear(2, 2)
-        self.y_slot = CoderHolder()
-        self.z_slot = CoderHolder()
+        self.y_holder = CoderHolder()
+        self.z_holder = CoderHolder()
 
 
 def built() -> TwoLatents:
     model = TwoLatents()
-    model.y_slot.build(GeometricModel())
-    model.z_slot.build(GeometricModel(MEDIANS))
+    model.y_holder.build(GeometricModel())
+    model.z_holder.build(GeometricModel(MEDIANS))
     return model
 
 
@@ -273,47 +273,47 @@ def through_safetensors(state, path):
 def test_travels_with_the_weights(transport, tmp_path):
     model, fresh = built(), TwoLatents()
     fresh.load_state_dict(transport(model.state_dict(), tmp_path / "weights"), strict=True)
-    assert same(fresh.y_slot.coder, model.y_slot.coder) and same(fresh.z_slot.coder, model.z_slot.coder)
+    assert same(fresh.y_holder.coder, model.y_holder.coder) and same(fresh.z_holder.coder, model.z_holder.coder)
     latent = torch.randn(1, 3, 4, 4)
-    strings = model.z_slot.coder.compress(latent)
-    assert torch.equal(fresh.z_slot.coder.decompress(strings, (4, 4)), z_hat(latent, by_channel(MEDIANS)))
+    strings = model.z_holder.coder.compress(latent)
+    assert torch.equal(fresh.z_holder.coder.decompress(strings, (4, 4)), z_hat(latent, by_channel(MEDIANS)))
 
 
 @pytest.mark.parametrize("transport", [lambda state, path: state, through_torch, through_safetensors])
-def test_empty_slots_travel_too(transport, tmp_path):
+def test_empty_holders_travel_too(transport, tmp_path):
     model = built()
     model.load_state_dict(transport(TwoLatents().state_dict(), tmp_path / "weights"), strict=True)
-    assert not model.y_slot.is_built and not model.z_slot.is_built
+    assert not model.y_holder.is_built and not model.z_holder.is_built
 
 
 def test_loading_replaces_tables_of_another_size():
     model = TwoLatents()
-    model.y_slot.build(GeometricModel(spreads=(1.0,) * 40))
+    model.y_holder.build(GeometricModel(spreads=(1.0,) * 40))
     model.load_state_dict(built().state_dict(), strict=True)
-    assert same(model.y_slot.coder, built().y_slot.coder)
+    assert same(model.y_holder.coder, built().y_holder.coder)
 
 
 def test_a_checkpoint_without_tables_is_not_loaded_silently():
     state = built().state_dict()
-    del state["y_slot._extra_state"]
-    with pytest.raises(RuntimeError, match="y_slot"):
+    del state["y_holder._extra_state"]
+    with pytest.raises(RuntimeError, match="y_holder"):
         TwoLatents().load_state_dict(state)
 
 
-def test_an_empty_slot_says_what_to_do():
-    slot = CoderHolder()
-    assert not slot.is_built
-    with pytest.raises(RuntimeError, match=r"call build\(entropy_model\)"):
-        _ = slot.coder
-    coder = slot.build(GeometricModel(MEDIANS))
-    assert slot.is_built and slot.coder is coder
-    assert slot.build(GeometricModel()) is slot.coder and slot.coder is not coder
+def test_an_empty_holder_says_what_to_do():
+    holder = CoderHolder()
+    assert not holder.is_built
+    with pytest.raises(RuntimeError, match=r"call build_coder\(\)"):
+        _ = holder.coder
+    coder = holder.build(GeometricModel(MEDIANS))
+    assert holder.is_built and holder.coder is coder
+    assert holder.build(GeometricModel()) is holder.coder and holder.coder is not coder
 
 
-def test_a_slot_survives_what_modules_go_through():
+def test_a_holder_survives_what_modules_go_through():
     model = built()
     for changed in (copy.deepcopy(model), copy.deepcopy(model).half(), copy.deepcopy(model).eval()):
-        assert same(changed.z_slot.coder, model.z_slot.coder)
+        assert same(changed.z_holder.coder, model.z_holder.coder)
     assert list(CoderHolder().parameters()) == [] and list(CoderHolder().buffers()) == []
 
 
@@ -359,8 +359,8 @@ def test_a_trained_bottleneck_is_built_from_its_present_state(bottleneck):
         _, likelihoods = model(torch.randn(1, 6, 50) + 5)
         (-likelihoods.log2().sum()).backward()
         optimizer.step()
-    slot = CoderHolder()
-    coder = slot.build(model)  # no eval(), no update()
+    holder = CoderHolder()
+    coder = holder.build(model)  # no eval(), no update()
     latent = torch.randn(1, 6, 30) + 5
     assert torch.equal(coder.decompress(coder.compress(latent), [30]), model.eval()(latent)[0])
     assert not torch.equal(coder.medians, bottleneck.medians)

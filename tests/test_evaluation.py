@@ -1,12 +1,11 @@
-"""`lic evaluate`: the measure itself on codecs whose curves are known, then the command, its table, JSON and plot."""
+"""How codecs are compared: the measure itself on codecs whose curves are known, classical codecs, and the plot."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import struct
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,15 +15,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, features
+from PIL import Image
 
-from tutorial_lib import cli
-from tutorial_lib.codec import Codec, Settings
+from tutorial_lib.command.evaluate import table
+from tutorial_lib.evaluation import comparison, plot, published
 from tutorial_lib.evaluation.comparison import Point, bd_rate_all, bd_rate_limited, curve, evaluate, mean_point, ms_ssim
-from tutorial_lib.evaluation.file_codecs import CLASSICAL, FileCodec
+from tutorial_lib.evaluation.file_codecs import CLASSICAL, FileCodec, learned
 from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.files.images import from_pil, to_pil
-from tutorial_lib.workbench import evaluate_command, evaluation, evaluation_plot, file_codecs, published
+from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.workbench.photos import photo
 
 GREY = torch.full((3, 40, 40), 128, dtype=torch.uint8)  # 1,600 pixels: 200 bytes are a bit per pixel
@@ -115,11 +114,25 @@ class TestKnownCurves:
 
     def test_nothing_is_extrapolated(self) -> None:
         reference = [(0.1, 25), (0.5, 30), (2, 40)]
-        above, single = [(2.5, 41), (3, 45)], [(0.3, 29)]
+        above, single = [(2.5, 41), (3, 45)], [(2.5, 41)]
         for codec in (above, single, []):
             assert bd_rate_limited(reference, codec) == (None, 0) and bd_rate_all(reference, codec) is None
         beyond = [(rate * 100, db) for rate, db in reference]  # the reference itself never spends so little
         assert bd_rate_limited(beyond, reference) == (None, 0)
+
+    def test_a_codec_with_one_rate_is_compared_at_its_one_psnr(self) -> None:
+        """If the reference spends a rate within the limits there; it covers nothing, and "all" is nothing."""
+        reference = [(0.1, 25), (0.2, 28), (0.5, 32), (1, 36), (2, 40)]
+        for rate, decibels in reference:
+            codec = [(0.8 * rate, decibels)]
+            percent = pytest.approx(-20) if 0.15 <= rate <= 1.2 else None
+            assert bd_rate_limited(reference, codec) == (percent, 0) and bd_rate_all(reference, codec) is None
+        assert bd_rate_limited([(0.1, 25), (1, 35)], [(0.2, 30)])[0] == pytest.approx(100 * (0.2 / math.sqrt(0.1) - 1))
+        assert bd_rate_limited(reference[:1], [(0.1, 25)]) == (None, 0)
+        single, jpeg = replace(known("own", 0.8), qualities=(92,)), known("jpeg")
+        rates = evaluate([("a", GREY), ("b", GREY[:, :, :20])], [jpeg, single], jpeg)["codecs"]["own"]["bd_rate"]
+        assert rates["limited"]["mean"] == pytest.approx(-20) and rates["limited"]["covered"] == 0
+        assert rates["limited"]["photos"] == pytest.approx({"a": -20, "b": -20}) and rates["all"]["mean"] is None
 
     def test_a_curve_has_no_beaten_and_no_infinite_points(self) -> None:
         points = [(0.5, 30), (0.2, 25), (0.6, 29), (0.5, 31), (1.0, 31), (2.0, math.inf), (1.5, 40)]
@@ -211,6 +224,18 @@ class TestFileCodecs:
         if codec.is_here:
             assert codec.encode(GREY, codec.qualities[0])[place:].startswith(mark)
 
+    def test_jpeg_at_its_usual_best(self) -> None:
+        """Progressive, with Huffman tables of its own, and colour at half the size."""
+        image = photo("coffee")[:, :256, :256]
+        data = CLASSICAL["jpeg"].encode(image, 90)
+        markers = {second for first, second in pairwise(data) if first == 0xFF and second not in (0, 0xFF)}
+        assert 0xC2 in markers and 0xC0 not in markers  # SOF2 begins a progressive frame, SOF0 a baseline one
+        with Image.open(io.BytesIO(data)) as file:
+            assert file.info["progressive"] and [layer[1:3] for layer in file.layer] == [(2, 2), (1, 1), (1, 1)]
+        plain = io.BytesIO()
+        to_pil(image).save(plain, "JPEG", quality=90, subsampling="4:2:0", optimize=True)
+        assert len(data) < plain.tell()
+
     def test_jpeg2000_keeps_to_a_size(self) -> None:
         image = photo("coffee")[:, :256, :256]
         for wanted in (0.2, 1.0):
@@ -228,156 +253,27 @@ class TestFileCodecs:
             with pytest.raises(ValueError, match=f"^The qualities of {name} are (whole )?numbers"):
                 replace(CLASSICAL[name], qualities=qualities)
 
-    def test_lic(self, tmp_path: Path) -> None:
-        codec = tiny_codec(tmp_path / "tiny.safetensors")
-        lic = file_codecs.lic(tmp_path / "tiny.safetensors")
+    @pytest.mark.parametrize("name", ["jpeg", "webp", "avif"])
+    def test_a_whole_number_may_be_written_as_a_float(self, name: str) -> None:
+        codec = CLASSICAL[name]
+        if not codec.is_here:
+            pytest.skip(f"this Pillow has no {name}")
+        assert codec.encode(GREY, 50.0) == codec.encode(GREY, 50)
+
+    def test_one_rate(self) -> None:
+        codec = learned(FirstCodec.load(), "first")
+        assert (codec.name, codec.qualities, codec.lowest, codec.highest) == ("first", (1,), 1, 1)
+        image = photo("chelsea")[:, 100:140, 200:250]
+        assert codec.encode(image, 1) == FirstCodec.load().encode(image)
+
+    def test_the_full_codec(self, lively_codec) -> None:
+        codec = lively_codec()
+        lic = learned(codec)
         image = photo("chelsea")[:, 100:140, 200:250]
         data = lic.encode(image, 30)
         assert data == codec.encode(image, 30) and torch.equal(lic.decode(data), codec.decode(data))
         assert lic.fingerprint == codec.fingerprint()
-        with pytest.raises(ValueError, match="There is no checkpoint"):
-            file_codecs.lic(tmp_path / "missing")
-
-
-def tiny_codec(path: Path) -> Codec:
-    torch.manual_seed(0)
-    codec = Codec(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8)).eval()
-    codec.build_coder()
-    codec.save(path)
-    return codec
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch) -> Path:
-    """A folder with a folder of photos: two that can be read, one that cannot, and what is no photo."""
-    monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    to_pil(photo("coffee")[:, 40:168, 80:208]).save("photos/coffee.png")
-    to_pil(photo("chelsea")[:, 100:228, 100:220]).save("photos/a cat.png")
-    Path("photos/broken.png").write_bytes(b"hello")
-    Path("photos/notes.txt").write_text("no photo")
-    return tmp_path
-
-
-def lic(capsys, *arguments: str) -> tuple[int, str, str]:
-    status = cli.main(["evaluate", *arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err
-
-
-def contents(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
-
-
-FEW = ("--qualities", "jpeg=5,20,50,80,95", "--qualities", "webp=5,40,80,96")
-
-
-class TestCommand:
-    def test_table_json_and_plot(self, capsys, here: Path) -> None:
-        tiny_codec(here / "tiny.safetensors")
-        more = ("--qualities", "lic=1,50,100", "--checkpoint", "tiny.safetensors")
-        outputs = ("--json", "out.json", "--plot", "out.png", "--published")
-        status, out, err = lic(capsys, "photos", "--codecs", "lic,webp", *FEW, *more, *outputs)
-        assert status == 0
-        assert err == "note: 'broken.png' is left out: it is no picture, or of a kind that Pillow does not know.\n"
-        result = json.loads(Path("out.json").read_text())
-        assert result["photos"] == ["a cat.png", "coffee.png"] and list(result["codecs"]) == ["jpeg", "lic", "webp"]
-        assert result["checkpoint"] == Codec.load(here / "tiny.safetensors").fingerprint()
-        assert {"tutorial_lib", "torch", "pillow", "python", "webp"} <= set(result["versions"])
-        for name, count in [("jpeg", 5), ("lic", 3), ("webp", 4)]:
-            codec = result["codecs"][name]
-            assert list(codec["photos"]) == result["photos"] == list(codec["bd_rate"]["all"]["photos"])
-            assert [len(points) for points in (*codec["photos"].values(), codec["mean"])] == [count] * 3
-            mean = np.mean([[point["bpp"] for point in points] for points in codec["photos"].values()], axis=0)
-            assert [point["bpp"] for point in codec["mean"]] == pytest.approx(mean)
-            assert set(codec["mean"][0]) == set(Point.__dataclass_fields__)
-        title, head, *rows = out.splitlines()
-        assert title.startswith("2 photos; BD-rate against jpeg") and head.startswith("codec")
-        assert [row.split()[0] for row in rows] == ["jpeg", "lic", "webp"]
-        limited = result["codecs"]["webp"]["bd_rate"]["limited"]
-        assert f"{limited['mean']:+.1f} %" in rows[2] and rows[0].split()[1:5] == ["+0.0", "%", "100", "%"]
-        with Image.open("out.png") as plot:
-            assert plot.format == "PNG" and plot.width > 500
-        assert {path.name for path in here.iterdir()} == {"photos", "out.json", "out.png", "tiny.safetensors"}
-
-    def test_jpeg_is_always_there_and_comes_first(self, capsys, here: Path) -> None:
-        status, out, _ = lic(capsys, "photos", "--codecs", "webp,jpeg,webp", *FEW)
-        assert status == 0 and [row.split()[0] for row in out.splitlines()[2:]] == ["jpeg", "webp"]
-
-    def test_a_pillow_without_avif(self, capsys, here: Path, monkeypatch) -> None:
-        monkeypatch.setattr(features, "check", lambda name: name != "avif")
-        status, out, err = lic(capsys, "photos", "--codecs", "avif,webp", *FEW)
-        assert status == 0 and "note: this Pillow cannot write avif, so it is left out.\n" in err
-        assert "avif" not in out and "webp" in out
-
-    @pytest.mark.parametrize(
-        ("arguments", "sentence"),
-        [
-            (["missing"], "there is no folder 'missing'."),
-            (["photos/a cat.png"], "there is no folder 'photos/a cat.png'."),
-            (["empty"], "No image files were found in empty; give a folder that holds photos."),
-            (
-                ["photos", "--codecs", "jpeg,mp3"],
-                "no codec is called 'mp3'; there are lic, jpeg, webp, avif, jpeg2000.",
-            ),
-            (["photos", "--published"], "--published draws into the file of --plot, which is missing."),
-            (["photos", "--json", "nowhere/out.json"], "there is no folder 'nowhere' to write to; create it first."),
-            (["photos", "--plot", "empty"], "'empty' is no file that could be replaced."),
-            (
-                ["photos", "--plot", "out.xyz"],
-                "The curves are drawn into .png, .svg, .pdf, .jpg, .webp, not into '.xyz'.",
-            ),
-            (["photos", "--plot", "out"], "The curves are drawn into .png, .svg, .pdf, .jpg, .webp, not into ''."),
-            (["photos", "--qualities", "jpeg"], "--qualities are given as in jpeg=10,50,90, unlike 'jpeg'."),
-            (["photos", "--qualities", "jpeg=1,x"], "--qualities are given as in jpeg=10,50,90, unlike 'jpeg=1,x'."),
-            (["photos", "--qualities", "jpeg=inf"], "--qualities are given as in jpeg=10,50,90, unlike 'jpeg=inf'."),
-            (["photos", "--qualities", "jpeg=0"], "The qualities of jpeg are whole numbers from 1 to 95, not 0."),
-            (["photos", "--qualities", "avif=5"], "--qualities are given for 'avif', which is not among the codecs"),
-            (["photos", "--codecs", "lic", "--checkpoint", "missing"], "There is no checkpoint at missing."),
-        ],
-    )
-    def test_bad_input_is_one_sentence(self, capsys, here: Path, arguments: list[str], sentence: str) -> None:
-        Path("empty").mkdir()
-        before = contents(here)
-        if "--codecs" not in arguments:
-            arguments = [*arguments, "--codecs", "jpeg"]
-        status, out, err = lic(capsys, *arguments)
-        assert (status, out) == (2, "") and err.startswith(f"error: {sentence}")
-        assert err.endswith(".\n") and err.count("\n") == 1 and contents(here) == before
-
-    def test_no_photo_that_can_be_read(self, capsys, here: Path) -> None:
-        Path("photos/coffee.png").unlink()
-        Path("photos/a cat.png").unlink()
-        status, out, err = lic(capsys, "photos", "--codecs", "jpeg", "--json", "out.json")
-        assert (status, out) == (2, "") and err.endswith("error: There is no photo that can be measured.\n")
-        assert err.startswith("note: 'broken.png' is left out") and not Path("out.json").exists()
-
-    def test_a_codec_that_fails_leaves_no_file(self, capsys, here: Path, monkeypatch) -> None:
-        def encode(image: torch.Tensor, quality: float) -> bytes:
-            raise OSError("encoding error 5")
-
-        monkeypatch.setitem(CLASSICAL, "webp", replace(CLASSICAL["webp"], encode=encode))
-        Path("out.json").write_text("older")
-        status, out, err = lic(capsys, "photos", "--codecs", "webp", *FEW, "--json", "out.json", "--plot", "out.svg")
-        assert (status, out) == (
-            2,
-            "",
-        ) and "error: 'a cat.png': webp fails on it at quality 5 (encoding error 5).\n" in err
-        assert Path("out.json").read_text() == "older" and not Path("out.svg").exists()
-
-    def test_without_the_peers(self, capsys, here: Path, monkeypatch) -> None:
-        monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
-        status, out, err = lic(capsys, "photos", "--codecs", "jpeg")
-        assert (status, out) == (2, "") and "pip install pytorch-msssim" in err and err.count("\n") == 1
-
-    def test_every_codec_has_its_name(self) -> None:
-        assert set(evaluate_command.NAMES) == {"lic", *CLASSICAL}
-        assert all(name == codec.name for name, codec in CLASSICAL.items())
-
-    def test_the_parser_is_made_without_pytorch(self) -> None:
-        program = "import sys, tutorial_lib.command.evaluate; print(*sys.modules)"
-        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-        assert ran.returncode == 0 and not {"torch", "matplotlib", "PIL"} & set(ran.stdout.split())
+        assert (lic.name, lic.lowest, lic.highest, lic.qualities[-1]) == ("lic", 1, 100, 100)
 
 
 class TestPlot:
@@ -390,26 +286,26 @@ class TestPlot:
         return result
 
     def test_a_panel_for_each_measure_that_there_is(self) -> None:
-        assert len(evaluation_plot.draw(self.result()).axes) == 1
-        psnrs, similarities = evaluation_plot.draw(self.result(ms_ssim=0.99)).axes
+        assert len(plot.draw(self.result()).axes) == 1
+        psnrs, similarities = plot.draw(self.result(ms_ssim=0.99)).axes
         assert [line.get_label() for line in psnrs.get_lines()] == ["jpeg", "lic"]
         assert similarities.get_lines()[0].get_ydata() == pytest.approx(20)
 
     def test_it_draws_what_was_measured(self) -> None:
         result = self.result()
-        [axes] = evaluation_plot.draw(result).axes
+        [axes] = plot.draw(result).axes
         for line in axes.get_lines():
             mean = result["codecs"][line.get_label()]["mean"]
             assert list(zip(*line.get_data(), strict=True)) == [(point["bpp"], point["psnr"]) for point in mean]
 
     def test_points_without_a_number_are_left_out(self) -> None:
         for changes in ({"psnr": None}, {"ms_ssim": 1.0}):
-            axes = evaluation_plot.draw(self.result(**changes)).axes[-1]
+            axes = plot.draw(self.result(**changes)).axes[-1]
             assert all(len(line.get_xdata()) == 0 for line in axes.get_lines())
 
     @pytest.mark.parametrize("with_published", [False, True])
     def test_the_legend_covers_no_panel(self, with_published: bool) -> None:
-        figure = evaluation_plot.draw(self.result(ms_ssim=0.99), with_published)
+        figure = plot.draw(self.result(ms_ssim=0.99), with_published)
         figure.draw_without_rendering()
         boxes = [legend.get_window_extent() for legend in figure.legends]
         for box in boxes:
@@ -425,12 +321,12 @@ class TestPlot:
             wide = json.loads(json.dumps(result))
             for point in wide["codecs"]["jpeg"]["mean"]:
                 point["bpp"] *= factor
-            assert len(evaluation_plot.draw(wide).axes[0].get_lines()[0].get_xdata()) == drawn
+            assert len(plot.draw(wide).axes[0].get_lines()[0].get_xdata()) == drawn
 
     def test_kinds_of_files(self) -> None:
         for name, start in [("a.png", b"\x89PNG"), ("a.SVG", b"<?xml"), ("a.pdf", b"%PDF")]:
-            evaluation_plot.check_ending(Path(name))
-            assert evaluation_plot.plot_bytes(self.result(), Path(name)).startswith(start)
+            plot.check_ending(Path(name))
+            assert plot.plot_bytes(self.result(), Path(name)).startswith(start)
 
     def test_published_curves_rise(self) -> None:
         for points in published.KODAK.values():
@@ -441,14 +337,7 @@ class TestPlot:
 def test_the_table_of_a_single_point() -> None:
     codec = replace(known("jpeg"), qualities=(76,))
     result = evaluate([("a", GREY)], [codec], codec)
-    [title, _, row] = evaluate_command.table(result).splitlines()
+    [title, _, row, about_dashes] = table(result).splitlines()
     assert title.startswith("1 photo;") and row.split()[:4] == ["jpeg", "-", "0", "%"] and "0.100/20.53" in row
-    assert evaluation.LIMITS == (0.15, 1.2)
-
-
-def test_what_may_not_be_read_is_named(capsys, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> list[Path]:
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    monkeypatch.setattr("tutorial_lib.files.images.photos_in", refuse)
-    assert lic(capsys, "photos", "--codecs", "jpeg") == (2, "", "error: 'photos': Permission denied.\n")
+    assert about_dashes == "-: of all PSNRs measured, none lies where jpeg spends so much"
+    assert comparison.LIMITS == (0.15, 1.2)

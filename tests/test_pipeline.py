@@ -5,6 +5,7 @@ from itertools import combinations
 import pytest
 from matplotlib.patches import FancyBboxPatch
 
+from tutorial_lib.course import NOTEBOOKS, notebook_of
 from tutorial_lib.workbench import pipeline
 from tutorial_lib.workbench.figures import plt
 
@@ -39,6 +40,33 @@ def test_the_topic_is_lit_and_nothing_else(figure) -> None:
     patches = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyBboxPatch)]
     lit = {block for block, patch in zip(pipeline.BLOCKS, patches, strict=True) if patch.get_linewidth() > 1}
     assert lit == set(pipeline.TOPICS[figure.topic])
+
+
+def test_the_numbers_are_those_of_the_course(figure) -> None:
+    """Each block names the notebooks that teach the modules behind it, as the course's table has them."""
+    numbers = {block: pipeline.notebooks_of(modules) for block, (_, modules, _, _) in pipeline.BLOCKS.items()}
+    assert set(numbers.values()) - {""} == {"01", "02", "05", "06", "07", "03 04 08–11"}
+    assert numbers["bytes"] == notebook_of("bitstream") == "07" and numbers["photo"] == numbers["picture"] == ""
+    shown = [text.get_text() for text in figure.axes[0].texts if text.get_fontsize() == 7 and text.get_text()]
+    assert sorted(shown) == sorted(filter(None, numbers.values()))
+
+
+@pytest.mark.parametrize(
+    ("modules", "text"),
+    [
+        ((), ""),
+        (("cdf",), "05"),
+        (("slicing", "padding", "context"), "01 09 10"),
+        (("portable", "slicing", "context", "codec", "padding", "quantization"), "01 02 09–12"),
+    ],
+)
+def test_numbers_in_a_row_are_a_span(modules: tuple[str, ...], text: str) -> None:
+    assert pipeline.notebooks_of(modules) == text
+
+
+def test_every_notebook_has_its_topic() -> None:
+    """Under the name of a module that it teaches; from 01 to 12, in this order."""
+    assert [notebook_of(topic) for topic in pipeline.TOPICS] == [each.number for each in NOTEBOOKS]
 
 
 def test_arrows_and_topics_name_blocks() -> None:

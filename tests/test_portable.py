@@ -62,11 +62,6 @@ def oracle(conv: PortableConv, x: Tensor) -> Tensor:
     return torch.from_numpy(result)
 
 
-def one_sentence(error: BaseException) -> bool:
-    message = str(error)
-    return message.endswith(".") and "\n" not in message and ". " not in message
-
-
 # Fixed point -------------------------------------------------------------------------------------------------------
 
 
@@ -107,7 +102,7 @@ def test_a_layer_computes_what_pythons_integers_do(channels, size, kernel, relu,
         conv.bias.mul_(2**spread)
     conv.check()
     x = whole_numbers(size[0], channels[0], *size[1:], seed=seed, limit=limit)
-    result = conv.exact(x)
+    result = conv.fixed_point(x)
     assert result.dtype == torch.float64
     assert torch.equal(result, oracle(conv, x))
 
@@ -116,11 +111,11 @@ def test_halves_go_to_the_even_number_and_both_ends_are_cut_off() -> None:
     x = torch.tensor([-3.0, -1, 0, 1, 3, 5, 2.0**23, -(2.0**23)], dtype=torch.float64).view(1, 1, 1, 8)
     conv = layer(1, 1)
     set_weights(conv, [0.5])
-    assert conv.exact(x).flatten().tolist() == [-2, 0, 0, 0, 2, 2, 2**22, -(2**22)]
+    assert conv.fixed_point(x).flatten().tolist() == [-2, 0, 0, 0, 2, 2, 2**22, -(2**22)]
     set_weights(conv, [3.0])
-    assert conv.exact(x).flatten().tolist() == [-9, -3, 0, 3, 9, 15, 2**23, -(2**23)]
+    assert conv.fixed_point(x).flatten().tolist() == [-9, -3, 0, 3, 9, 15, 2**23, -(2**23)]
     conv.relu = True
-    assert conv.exact(x).flatten().tolist() == [0, 0, 0, 3, 9, 15, 2**23, 0]
+    assert conv.fixed_point(x).flatten().tolist() == [0, 0, 0, 3, 9, 15, 2**23, 0]
 
 
 def test_near_the_limit_the_last_bit_still_decides() -> None:
@@ -136,7 +131,7 @@ def test_near_the_limit_the_last_bit_still_decides() -> None:
             conv = layer(9, 3)
             set_weights(conv, weights[order].tolist())
             conv.check()
-            result = conv.exact(x[order].view(1, 9, 1, 1).expand(1, 9, 2, 3))
+            result = conv.fixed_point(x[order].view(1, 9, 1, 1).expand(1, 9, 2, 3))
             assert torch.equal(result, torch.full((1, 3, 2, 3), float(expected), dtype=torch.float64))
 
 
@@ -154,7 +149,7 @@ def test_no_order_of_the_channels_changes_a_sum(kernel: int) -> None:
         order = torch.randperm(40, generator=torch.Generator().manual_seed(seed))
         mixed = layer(40, 5, kernel)
         mixed.load_state_dict({"weight": conv.weight[:, order], "bias": conv.bias})
-        assert torch.equal(mixed.exact(x[:, order]), expected)
+        assert torch.equal(mixed.fixed_point(x[:, order]), expected)
 
 
 # The proof ---------------------------------------------------------------------------------------------------------
@@ -176,7 +171,7 @@ def test_the_proof_holds_up_to_the_last_number_and_no_further() -> None:
 
 @pytest.mark.parametrize("where", ["weight", "bias"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 2.0**40])
-def test_diverged_weights_are_refused(where: str, value: float) -> None:
+def test_diverged_weights_are_refused(where: str, value: float, one_sentence) -> None:
     network = portable_network(3, 4, 2, kernels=(3, 1))
     network.check()
     with torch.no_grad():
@@ -202,7 +197,7 @@ def test_what_an_accepted_layer_gives_another_may_take() -> None:
     conv = layer(2, 1)
     set_weights(conv, [weight / 2**16 for weight in JUST_BELOW])
     x = torch.full((1, 2, 1, 1), LIMIT, dtype=torch.float64)
-    assert conv.exact(x).item() == LIMIT and conv.exact(-x).item() == -LIMIT
+    assert conv.fixed_point(x).item() == LIMIT and conv.fixed_point(-x).item() == -LIMIT
     assert LIMIT * 2.0**30 == EXACT
 
 
@@ -239,8 +234,8 @@ def test_a_network_computes_what_pythons_integers_do_also_through_shuffled_pixel
     expected = x
     for each in network:
         expected = oracle(each, expected) if isinstance(each, PortableConv) else each(expected)
-    assert torch.equal(network.exact(x), expected)
-    assert network.exact(x).shape == (1, 3, 4, 6)
+    assert torch.equal(network.fixed_point(x), expected)
+    assert network.fixed_point(x).shape == (1, 3, 4, 6)
 
 
 def error_bound(network: PortableNetwork, x: Tensor) -> float:
@@ -259,7 +254,7 @@ def test_the_floats_of_training_are_near_the_fixed_point_of_use(seed: int) -> No
     torch.manual_seed(seed)
     network = portable_network(6, 10, 10, 4, kernels=(1, 3, 1))
     x = from_fixed(whole_numbers(2, 6, 7, 9, seed=seed, limit=4 * ONE))
-    exact, floats = from_fixed(network.exact(to_fixed(x))), network(x).detach()
+    exact, floats = from_fixed(network.fixed_point(to_fixed(x))), network(x).detach()
     bound = error_bound(network, x)
     assert bound < 0.02 < 0.2 < floats.std()
     assert (exact - floats).abs().max() < bound
@@ -269,11 +264,12 @@ def test_the_integers_follow_the_weights() -> None:
     """Nothing is kept from before: after a step of training, the next result is the new weights'."""
     network = portable_network(2, 3, kernels=(1,))
     x = whole_numbers(1, 2, 3, 3, limit=ONE)
-    before = network.exact(x)
+    before = network.fixed_point(x)
     with torch.no_grad():
         network[0].bias.add_(1.0)
-    assert torch.equal(network.exact(x), before + ONE)
-    assert torch.equal(network.train().exact(x), network.eval().exact(x)) and not network.exact(x).requires_grad
+    assert torch.equal(network.fixed_point(x), before + ONE)
+    trained = network.train().fixed_point(x)
+    assert torch.equal(trained, network.eval().fixed_point(x)) and not trained.requires_grad
 
 
 @pytest.mark.filterwarnings("ignore:TF32")
@@ -285,16 +281,16 @@ def test_the_same_bits_however_it_is_computed(other_ways_to_compute) -> None:
             conv.weight.mul_(20)  # weights up to 2^2 or so, results up to the limit
     network.check()
     x = whole_numbers(3, 50, 17, 9, limit=2.0**16)
-    expected = network.exact(x)
+    expected = network.fixed_point(x)
     assert 0.05 < (expected.abs() == LIMIT).double().mean() < 0.95
     for name, way in other_ways_to_compute.items():
         with way():
-            assert torch.equal(network.exact(x), expected), name
-    assert torch.equal(network.exact(x.contiguous(memory_format=torch.channels_last)), expected)
-    assert torch.equal(network.exact(x.transpose(-1, -2).contiguous().transpose(-1, -2)), expected)
-    assert torch.equal(torch.cat([network.exact(image[None]) for image in x]), expected)
+            assert torch.equal(network.fixed_point(x), expected), name
+    assert torch.equal(network.fixed_point(x.contiguous(memory_format=torch.channels_last)), expected)
+    assert torch.equal(network.fixed_point(x.transpose(-1, -2).contiguous().transpose(-1, -2)), expected)
+    assert torch.equal(torch.cat([network.fixed_point(image[None]) for image in x]), expected)
     network.to(memory_format=torch.channels_last)
-    assert torch.equal(network.exact(x), expected)
+    assert torch.equal(network.fixed_point(x), expected)
 
 
 def test_gradients_reach_every_parameter(gradients_reach_all) -> None:

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tutorial_lib.cdf import CdfTables
-from tutorial_lib.rans import BitstreamError, Decoder, decode, encode
+from tutorial_lib.rans import BitstreamError, Decoder, decode, encode, encode_with_positions
 
 ROW = [0, 16384, 49152, 62259, 65536]
 TABLES = CdfTables([ROW], [5], [0])
@@ -276,11 +276,11 @@ def test_other_tables_are_noticed():
 # A decoder that is asked several times ---------------------------------------------------------------------------
 
 
-def in_pulls(data, indexes, tables, cuts):
+def in_pops(data, indexes, tables, cuts):
     decoder = Decoder(data, tables)
-    pulled = [decoder.pull(piece) for piece in np.split(indexes, sorted(cuts))]
+    popped = [decoder.pop(piece) for piece in np.split(indexes, sorted(cuts))]
     decoder.finish()
-    return np.concatenate(pulled)
+    return np.concatenate(popped)
 
 
 @given(
@@ -289,13 +289,13 @@ def in_pulls(data, indexes, tables, cuts):
     st.lists(st.integers(0, 200), max_size=6),
     st.sampled_from([2, 2**31]),
 )
-def test_several_pulls_are_one_decode(random_tables, random_symbols, seed, size, cuts, reach):
+def test_several_pops_are_one_decode(random_tables, random_symbols, seed, size, cuts, reach):
     rng = np.random.default_rng(seed)
     tables = random_tables(rng)
     indexes = rng.integers(0, len(tables.length), size)
     symbols = random_symbols(rng, tables, indexes, reach)
     data = encode(symbols, indexes, tables)
-    back = in_pulls(data, indexes, tables, [min(cut, size) for cut in cuts])
+    back = in_pops(data, indexes, tables, [min(cut, size) for cut in cuts])
     assert back.dtype == np.int32 and (back == symbols).all()
 
 
@@ -307,56 +307,56 @@ def test_indexes_may_depend_on_the_symbols_before_them():
         symbols.append(int(rng.integers(-3, 9)))
         indexes.append(symbols[-1] % 3)
     data = encode(symbols, indexes[:-1], tables)
-    decoder, pulled, index = Decoder(data, tables), [], 0
+    decoder, popped, index = Decoder(data, tables), [], 0
     for _ in symbols:
-        pulled.append(int(decoder.pull(index)))
-        index = pulled[-1] % 3
+        popped.append(int(decoder.pop(index)))
+        index = popped[-1] % 3
     decoder.finish()
-    assert pulled == symbols
+    assert popped == symbols
 
 
-def test_what_is_pulled_has_the_shape_of_its_indexes():
+def test_what_is_popped_has_the_shape_of_its_indexes():
     symbols = np.arange(24) % 4
     decoder = Decoder(encode(symbols, np.zeros(24, int), TABLES), TABLES)
     shapes = [(2, 3), (), (0, 5), (4,), (1, 13, 1)]
-    pulled = [decoder.pull(np.zeros(shape, int)) for shape in shapes]
+    popped = [decoder.pop(np.zeros(shape, int)) for shape in shapes]
     decoder.finish()
-    assert [array.shape for array in pulled] == shapes
-    assert all(array.dtype == np.int32 and array.flags.writeable for array in pulled)
-    assert np.concatenate([array.ravel() for array in pulled]).tolist() == symbols.tolist()
+    assert [array.shape for array in popped] == shapes
+    assert all(array.dtype == np.int32 and array.flags.writeable for array in popped)
+    assert np.concatenate([array.ravel() for array in popped]).tolist() == symbols.tolist()
 
 
-def test_a_decoder_is_finished_when_all_is_pulled_and_not_before_or_after():
+def test_a_decoder_is_finished_when_all_is_popped_and_not_before_or_after():
     data = encode([0, 1, 2, 1, 70, 3] * 5, [0] * 30, TABLES)
     decoder = Decoder(data, TABLES)
     for _ in range(30):
         with pytest.raises(BitstreamError, match="does not end"):
             decoder.finish()
-        decoder.pull([0])
+        decoder.pop([0])
     for _ in range(2):
         decoder.finish()
-        assert decoder.pull([]).shape == (0,)
+        assert decoder.pop([]).shape == (0,)
     with pytest.raises(BitstreamError, match="ends before"):
-        decoder.pull([0] * 40)
+        decoder.pop([0] * 40)
     decoder.finish()  # what failed took nothing
 
 
 def test_after_a_refusal_a_decoder_goes_on_where_it_was():
     decoder = Decoder(encode([0, 1, 2, 1, 0], [0] * 5, TABLES), TABLES)
-    assert decoder.pull([0, 0]).tolist() == [0, 1]
+    assert decoder.pop([0, 0]).tolist() == [0, 1]
     for indexes, message in (([1], "0 ... 0"), ([0.5], "must be integers"), ([0] * 99, "ends before")):
         with pytest.raises(ValueError, match=message):
-            decoder.pull(indexes)
-    assert decoder.pull([0, 0, 0]).tolist() == [2, 1, 0]
+            decoder.pop(indexes)
+    assert decoder.pop([0, 0, 0]).tolist() == [2, 1, 0]
     decoder.finish()
 
 
 def test_decoders_do_not_share_what_they_have_read():
     data = encode([0, 1, 2, 70, 0], [0] * 5, TABLES)
     one, other = Decoder(data, TABLES), Decoder(data, TABLES)
-    assert one.pull([0] * 4).tolist() == [0, 1, 2, 70]
-    assert other.pull([0] * 5).tolist() == [0, 1, 2, 70, 0]
-    assert one.pull([0]).tolist() == [0]
+    assert one.pop([0] * 4).tolist() == [0, 1, 2, 70]
+    assert other.pop([0] * 5).tolist() == [0, 1, 2, 70, 0]
+    assert one.pop([0]).tolist() == [0]
     one.finish()
     other.finish()
 
@@ -371,21 +371,63 @@ def test_a_stream_cut_at_a_decoders_position_decodes_up_to_there(seed, random_ta
     decoder, positions = Decoder(data, tables), []
     for done in range(121):
         position = decoder.position
-        assert Decoder(data[:position], tables).pull(indexes[:done]).tolist() == symbols[:done].tolist()
+        assert Decoder(data[:position], tables).pop(indexes[:done]).tolist() == symbols[:done].tolist()
         if position > 8:
             with pytest.raises(BitstreamError, match="ends before"):
-                Decoder(data[: position - 4], tables).pull(indexes[:done])
+                Decoder(data[: position - 4], tables).pop(indexes[:done])
         positions.append(position)
-        decoder.pull(indexes[done : done + 1])
+        decoder.pop(indexes[done : done + 1])
     assert positions[0] == 8 and positions[-1] == len(data) == decoder.position
     assert positions == sorted(positions) and len(set(positions)) > 10
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 200),
+    st.lists(st.integers(0, 200), max_size=8),
+    st.sampled_from([2, 2**31]),
+)
+@example(seed=0, size=0, counts=[0], reach=2)
+@example(seed=0, size=3, counts=[0, 0, 3, 3], reach=2**31)
+def test_the_encoder_knows_the_positions_that_a_decoder_will_have(
+    random_tables, random_symbols, seed, size, counts, reach
+):
+    rng = np.random.default_rng(seed)
+    tables = random_tables(rng)
+    indexes = rng.integers(0, len(tables.length), size)
+    symbols = random_symbols(rng, tables, indexes, reach)
+    counts = sorted(min(count, size) for count in counts)
+    data, positions = encode_with_positions(symbols, indexes, tables, counts)
+    assert data == encode(symbols, indexes, tables)
+    assert all(type(position) is int for position in positions) and len(positions) == len(counts)
+    for count, position in zip(counts, positions, strict=True):
+        decoder = Decoder(data, tables)
+        decoder.pop(indexes[:count])
+        assert decoder.position == position
+        assert Decoder(data[:position], tables).pop(indexes[:count]).tolist() == symbols[:count].tolist()
+        if position > 8:
+            with pytest.raises(BitstreamError, match="ends before"):
+                Decoder(data[: position - 4], tables).pop(indexes[:count])
+
+
+def test_counts_may_be_an_array_and_symbols_of_any_shape():
+    symbols, indexes = np.array([[0, 1, 2], [70, 0, 1]]), np.zeros((2, 3), int)
+    data, positions = encode_with_positions(symbols, indexes, TABLES, np.cumsum([2, 2, 2]))
+    assert data == encode(symbols, indexes, TABLES) and positions == sorted(positions)
+    assert positions[-1] == len(data)
+
+
+@pytest.mark.parametrize("counts", [[-1], [5], [3, 2], [0, 4, 3], [[1, 2]], 2], ids=str)
+def test_counts_that_do_not_ascend_within_the_symbols_are_refused(counts):
+    with pytest.raises(ValueError, match=r"^counts ascend from 0 to the number of symbols, 4, unlike .*\.$"):
+        encode_with_positions([0, 1, 2, 1], [0] * 4, TABLES, counts)
 
 
 def test_a_decoder_keeps_its_own_copy_of_the_stream():
     data = bytearray(encode([70, 1, 2, 1, 0] * 20, [0] * 100, TABLES))
     decoder = Decoder(data, TABLES)
     data[:] = bytes(len(data))
-    assert decoder.pull([0] * 100).tolist() == [70, 1, 2, 1, 0] * 20
+    assert decoder.pop([0] * 100).tolist() == [70, 1, 2, 1, 0] * 20
 
 
 @pytest.mark.parametrize(
@@ -413,15 +455,15 @@ def test_a_decoder_refuses_other_things_than_bytes_and_other_precisions():
 
 def test_the_largest_state_and_the_smallest_are_read():
     Decoder(state(2**31), TABLES).finish()
-    assert Decoder(state(2**63 - 2**16), TABLES).pull([0]).tolist() == [0]
+    assert Decoder(state(2**63 - 2**16), TABLES).pop([0]).tolist() == [0]
 
 
-def test_pulls_compile_once():
+def test_pops_compile_once():
     code = "from tutorial_lib import rans\nfrom tutorial_lib.cdf import CdfTables\nimport numpy as np\n"
     code += "tables = CdfTables([[0, 16384, 49152, 62259, 65536]], [5], [0])\n"
     code += "decoder = rans.Decoder(rans.encode([0, 1, 70, 3], [0] * 4, tables), tables)\n"
-    code += "pulled = [decoder.pull(i) for i in ([0], 0, np.zeros(1, np.uint8), [[0]], [])]\n"
-    code += "decoder.finish()\nprint(len(rans._decode.signatures), [p.tolist() for p in pulled])"
+    code += "popped = [decoder.pop(i) for i in ([0], 0, np.zeros(1, np.uint8), [[0]], [])]\n"
+    code += "decoder.finish()\nprint(len(rans._decode.signatures), [p.tolist() for p in popped])"
     assert python(code) == "1 [[0], 1, [70], [[3]], []]"
 
 
@@ -445,7 +487,7 @@ symbols, indexes = [3, -2**31, 2**31 - 1, 0, 1] * 6, [0, 1, 2] * 10
 data = encode(symbols, indexes, tables)
 assert decode(data, indexes, tables).tolist() == symbols
 decoder = Decoder(data, tables)
-assert [int(decoder.pull(index)) for index in indexes] == symbols
+assert [int(decoder.pop(index)) for index in indexes] == symbols
 decoder.finish()
 try:
     decode(data[:-4], indexes, tables)

@@ -6,15 +6,27 @@ from pathlib import Path
 
 import pytest
 
+from tutorial_lib import course
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CLAIMS = re.findall(r"^\| (.+?) \| (.+?) \| .+ \| \[(\d\d) §(\d+)[^\]]*\]\((.+?)\) \|$", README, re.M)
 
 
-def test_every_notebook_is_in_the_table() -> None:
-    listed = re.findall(r"^\| \[\d\d [^\]]+\]\(notebooks/(.+?)\)", README, re.M)
-    assert listed == [path.name for path in NOTEBOOKS]
+def test_the_map_is_that_of_the_course() -> None:
+    """Number, title, file, what one learns, and the minutes, of every notebook that there is."""
+    listed = re.findall(r"^\| \[(\d\d) ([^\]]+)\]\(notebooks/(.+?)\.ipynb\) \| (.+?) \| (\d+) \|$", README, re.M)
+    assert listed == [(n.number, n.title, n.file, n.learned, str(n.minutes)) for n in course.NOTEBOOKS]
+    assert [path.stem for path in NOTEBOOKS] == [notebook.file for notebook in course.NOTEBOOKS]
+    assert all(notebook.file.startswith(notebook.number) for notebook in course.NOTEBOOKS)
+
+
+@pytest.mark.parametrize("notebook", course.NOTEBOOKS, ids=lambda notebook: notebook.file)
+def test_a_notebook_says_its_number_and_the_minutes_of_the_map(notebook: course.Notebook) -> None:
+    cells = json.loads((ROOT / f"notebooks/{notebook.file}.ipynb").read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells[:5])
+    assert text.startswith(f"# {notebook.number} · ") and f"**Time:** {notebook.minutes} minutes to read" in text
 
 
 def test_local_links_lead_somewhere() -> None:

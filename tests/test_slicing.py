@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tutorial_lib.context import AttentionContext, ContextPrior, ConvContext, neighbours
-from tutorial_lib.hyperprior import LogScales, MeanScaleHyperprior, ScaleHyperprior, SideInformation
+from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior, ScaleMeanHead, SideInformation
 from tutorial_lib.information import bits
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.slicing import ChannelSlices, SpatialSlices, slim_slices
@@ -24,10 +24,6 @@ P = 3
 SIZES = [(1, 1), (1, 7), (9, 2), (13, 10)]  # height, width
 UNEVEN = (2, 1, 3)
 Size = tuple[int, int]
-
-
-def latent(*shape: int, seed: int = 0) -> Tensor:
-    return 2 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def small_side(M: int, parameters: int) -> SideInformation:
@@ -43,8 +39,7 @@ def channel_slices(sizes: tuple[int, ...], refined: bool = True, seed: int = 0, 
     torch.manual_seed(seed)
     before = [P + sum(sizes[:k]) for k in range(len(sizes))]
     predictors = [
-        nn.Sequential(nn.Conv2d(b, 2 * size, 3, padding=1), LogScales(size))
-        for b, size in zip(before, sizes, strict=True)
+        ScaleMeanHead(nn.Conv2d(b, 2 * size, 3, padding=1), size) for b, size in zip(before, sizes, strict=True)
     ]
     residuals = [nn.Conv2d(b + size, size, 3, padding=1) for b, size in zip(before, sizes, strict=True)]
     M = sum(sizes)
@@ -77,17 +72,11 @@ class SameSide(nn.Module):
 # Slices of channels: coding ----------------------------------------------------------------------------------------
 
 
-def check_coding(prior: nn.Module, y: Tensor, parts: int) -> None:
-    with torch.no_grad():
-        strings = prior.compress(y)
-        y_hat, _ = prior(y)
-        assert [len(part) for part in strings] == [len(y)] * parts
-        assert torch.equal(prior.decompress(strings, tuple(y.shape[-2:])), y_hat)
-
-
 @pytest.mark.parametrize("refined", [False, True], ids=["plain", "refined, in another order"])
 @pytest.mark.parametrize("K", range(1, 13))
-def test_decoding_gives_exactly_the_forward_pass_for_every_number_of_slices(K: int, refined: bool) -> None:
+def test_decoding_gives_exactly_the_forward_pass_for_every_number_of_slices(
+    K: int, refined: bool, check_coding, latent
+) -> None:
     check_coding(built_slices((2,) * K, refined), latent(2, 2 * K, 5, 6), K + 1)
 
 
@@ -105,7 +94,7 @@ def test_decoding_gives_exactly_the_forward_pass_for_every_number_of_slices(K: i
 @example(sizes=UNEVEN, refined=False, size=(9, 2), batch=3, threads=1, seed=0)
 @example(sizes=(1, 5), refined=True, size=(13, 10), batch=1, threads=2, seed=0)
 def test_decoding_gives_exactly_the_forward_pass(
-    sizes: tuple[int, ...], refined: bool, size: Size, batch: int, threads: int, seed: int
+    sizes: tuple[int, ...], refined: bool, size: Size, batch: int, threads: int, seed: int, check_coding, latent
 ) -> None:
     torch.set_num_threads(threads)
     try:
@@ -116,7 +105,7 @@ def test_decoding_gives_exactly_the_forward_pass(
 
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_slim_ones_code(residual: bool, threads: int) -> None:
+def test_the_slim_ones_code(residual: bool, threads: int, check_coding, latent) -> None:
     torch.manual_seed(0)
     prior = slim_slices((4, 8, 12), order=shuffled(24), residual=residual).eval()
     prior.build_coder()
@@ -125,17 +114,17 @@ def test_the_slim_ones_code(residual: bool, threads: int) -> None:
         check_coding(prior, latent(2, 24, 9, 14), 4)
     finally:
         torch.set_num_threads(1)
-    assert prior.sizes == [4, 8, 12] and not prior.gaussian.noise
-    assert torch.equal(prior.order, shuffled(24)) and (prior.residuals is None) != residual
+    assert prior.channels.sizes == [4, 8, 12] and not prior.gaussian.noise
+    assert torch.equal(prior.channels.order, shuffled(24)) and (prior.residuals is None) != residual
 
 
 @pytest.mark.parametrize("refined", [False, True])
-def test_bytes_are_what_the_likelihoods_promise(refined: bool) -> None:
-    prior, y = built_slices((3, 4), refined), latent(1, 7, 30, 31) / 2
+def test_bytes_are_what_the_likelihoods_promise(refined: bool, latent) -> None:
+    prior, y = built_slices((3, 4), refined), latent(1, 7, 30, 31) / 4
     with torch.no_grad():
         strings = prior.compress(y)
         _, likelihoods = prior(y)
-    in_order = likelihoods["y"][:, prior.order]
+    in_order = likelihoods["y"][:, prior.channels.order]
     assert likelihoods.keys() == {"y", "z"} and likelihoods["y"].shape == y.shape
     for part, some in zip(strings, (likelihoods["z"], in_order[:, :3], in_order[:, 3:]), strict=True):
         promised = bits(some).item() / 8
@@ -145,9 +134,9 @@ def test_bytes_are_what_the_likelihoods_promise(refined: bool) -> None:
 def by_hand(prior: ChannelSlices, y: Tensor, known: int) -> Tensor:
     """ŷ with the first `known` slices decoded and the others predicted; channels in the order of coding."""
     parameters, _ = prior.side(y)
-    y = y[:, prior.order]
+    y = y[:, prior.channels.order]
     done = torch.zeros(len(y), 0, *y.shape[-2:])
-    for k, size in enumerate(prior.sizes):
+    for k, size in enumerate(prior.channels.sizes):
         here = y[:, done.shape[1] :][:, :size]
         means = prior.predictors[k](torch.cat([parameters, done], dim=1))[:, size:]
         value = torch.round(here - means) + means if k < known else means
@@ -161,7 +150,7 @@ def by_hand(prior: ChannelSlices, y: Tensor, known: int) -> Tensor:
 @pytest.mark.parametrize("refined", [False, True])
 @pytest.mark.parametrize("sizes", [UNEVEN, (1, 1, 1, 1, 1), (4,)], ids=str)
 def test_a_prefix_of_the_strings_decodes_and_what_is_missing_gets_its_means(
-    sizes: tuple[int, ...], refined: bool
+    sizes: tuple[int, ...], refined: bool, latent
 ) -> None:
     prior, y = built_slices(sizes, refined), latent(2, sum(sizes), 5, 7)
     K = len(sizes)
@@ -171,8 +160,8 @@ def test_a_prefix_of_the_strings_decodes_and_what_is_missing_gets_its_means(
         for known in range(K + 1):
             prefix = prior.decompress(strings[: known + 1], (5, 7))
             assert torch.equal(prefix, prior.decompress([*strings[: known + 1], *[None] * (K - known)], (5, 7)))
-            torch.testing.assert_close(prefix[:, prior.order], by_hand(prior, y, known), rtol=0, atol=1e-4)
-            first = prior.order[: sum(sizes[:known])]
+            torch.testing.assert_close(prefix[:, prior.channels.order], by_hand(prior, y, known), rtol=0, atol=1e-4)
+            first = prior.channels.order[: sum(sizes[:known])]
             assert torch.equal(prefix[:, first], whole[:, first])
             assert known == K or not torch.allclose(prefix, whole, atol=0.1)
         if K > 1:
@@ -180,7 +169,7 @@ def test_a_prefix_of_the_strings_decodes_and_what_is_missing_gets_its_means(
             assert torch.equal(partly, prior.decompress(strings[:2], (5, 7)))
 
 
-def test_every_slice_brings_the_latent_nearer() -> None:
+def test_every_slice_brings_the_latent_nearer(latent) -> None:
     prior, y = built_slices(UNEVEN), latent(2, 6, 5, 7)
     with torch.no_grad():
         strings = prior.compress(y)
@@ -192,12 +181,12 @@ def test_every_slice_brings_the_latent_nearer() -> None:
 
 
 def slice_of(prior: ChannelSlices, k: int) -> Tensor:
-    return prior.order.split(prior.sizes)[k]
+    return prior.channels.order.split(prior.channels.sizes)[k]
 
 
 def check_dependences(prior: ChannelSlices, y: Tensor) -> None:
     """Raise unless slice k's likelihoods depend on slices up to k, and on nothing else."""
-    K = len(prior.sizes)
+    K = len(prior.channels.sizes)
     y.requires_grad_()
     y_hat, likelihoods = prior(y)
     for k, j in itertools.product(range(K), repeat=2):
@@ -213,18 +202,20 @@ def check_dependences(prior: ChannelSlices, y: Tensor) -> None:
 @pytest.mark.parametrize("noise", [False, True])
 @pytest.mark.parametrize("refined", [False, True])
 @pytest.mark.parametrize("sizes", [UNEVEN, (1, 1, 1, 1), (5,)], ids=str)
-def test_a_slice_depends_on_itself_and_on_those_before_it(sizes: tuple[int, ...], refined: bool, noise: bool) -> None:
+def test_a_slice_depends_on_itself_and_on_those_before_it(
+    sizes: tuple[int, ...], refined: bool, noise: bool, latent
+) -> None:
     prior = channel_slices(sizes, refined, noise=noise).train()
     prior.side = SameSide()
-    check_dependences(prior, latent(1, sum(sizes), 4, 5) / 4)
+    check_dependences(prior, latent(1, sum(sizes), 4, 5) / 8)
 
 
 @pytest.mark.parametrize("wrong", ["all of y", "none of y"])
-def test_a_slice_that_sees_the_wrong_ones_is_noticed(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slice_that_sees_the_wrong_ones_is_noticed(wrong: str, monkeypatch: pytest.MonkeyPatch, latent) -> None:
     prior = channel_slices((2, 2, 2)).train()
     prior.side = SameSide()
     predict = ChannelSlices._predict
-    y = latent(1, 6, 4, 5) / 4
+    y = latent(1, 6, 4, 5) / 8
 
     def look(self: ChannelSlices, k: int, parameters: Tensor, done: list[Tensor]) -> tuple[Tensor, Tensor]:
         if wrong == "none of y":
@@ -238,7 +229,7 @@ def test_a_slice_that_sees_the_wrong_ones_is_noticed(wrong: str, monkeypatch: py
 
 
 @pytest.mark.parametrize("refined", [False, True])
-def test_strings_before_a_change_stay_and_those_after_it_do_not(refined: bool) -> None:
+def test_strings_before_a_change_stay_and_those_after_it_do_not(refined: bool, latent) -> None:
     prior = channel_slices(UNEVEN, refined)
     prior.build_coder()
     prior.side = SameSide()
@@ -251,10 +242,10 @@ def test_strings_before_a_change_stay_and_those_after_it_do_not(refined: bool) -
         assert [one == other for one, other in zip(before, after, strict=True)] == [n <= k for n in range(4)]
 
 
-def test_order_says_which_channels_come_first() -> None:
+def test_order_says_which_channels_come_first(latent) -> None:
     """Slices in order of `order` are slices as they are, of a latent with its channels in that order."""
     plain, ordered = channel_slices(UNEVEN, refined=False), channel_slices(UNEVEN, refined=False)
-    ordered.order.copy_(shuffled(6))
+    ordered.channels.order.copy_(shuffled(6))
     plain.side = ordered.side = SameSide()
     y = latent(2, 6, 5, 6)
     with torch.no_grad():
@@ -264,7 +255,7 @@ def test_order_says_which_channels_come_first() -> None:
     assert torch.equal(likelihoods["y"][:, shuffled(6)], expected_likelihoods["y"])
 
 
-def test_a_guess_of_what_rounding_took_is_at_most_a_half() -> None:
+def test_a_guess_of_what_rounding_took_is_at_most_a_half(latent) -> None:
     prior = channel_slices((2, 3))
     with torch.no_grad():
         for parameter in prior.residuals.parameters():
@@ -272,14 +263,14 @@ def test_a_guess_of_what_rounding_took_is_at_most_a_half() -> None:
         y = latent(2, 5, 6, 7)
         y_hat, _ = prior(y)
         means = prior._predict(0, prior.side(y)[0], [])[1]
-        first = prior.order[:2]
+        first = prior.channels.order[:2]
         guess = y_hat[:, first] - (torch.round(y[:, first] - means) + means)
     assert 0.49 < guess.abs().max() <= 0.5 + 1e-5
     assert guess.min() < 0 < guess.max()
 
 
 @pytest.mark.parametrize("noise", [False, True])
-def test_gradients_reach_every_parameter(noise: bool, gradients_reach_all) -> None:
+def test_gradients_reach_every_parameter(noise: bool, gradients_reach_all, latent) -> None:
     prior = channel_slices(UNEVEN, noise=noise).train()
     y = latent(2, 6, 8, 9).requires_grad_()
     y_hat, likelihoods = prior(y)
@@ -289,7 +280,7 @@ def test_gradients_reach_every_parameter(noise: bool, gradients_reach_all) -> No
 
 
 @pytest.mark.parametrize("refined", [False, True])
-def test_training_sees_the_symbols_that_use_will_code(refined: bool) -> None:
+def test_training_sees_the_symbols_that_use_will_code(refined: bool, latent) -> None:
     prior = channel_slices(UNEVEN, refined)
     prior.side = SameSide()
     y = latent(2, 6, 5, 6)
@@ -300,11 +291,6 @@ def test_training_sees_the_symbols_that_use_will_code(refined: bool) -> None:
 
 
 # Slices of channels: what can go wrong -----------------------------------------------------------------------------
-
-
-def one_sentence(error: BaseException) -> bool:
-    message = str(error)
-    return message.endswith(".") and "\n" not in message and ". " not in message
 
 
 @pytest.mark.parametrize(
@@ -318,7 +304,7 @@ def one_sentence(error: BaseException) -> bool:
     ],
     ids=str,
 )
-def test_what_follows_a_lost_slice_is_refused(lost: tuple[int, ...], words: str) -> None:
+def test_what_follows_a_lost_slice_is_refused(lost: tuple[int, ...], words: str, latent, one_sentence) -> None:
     prior = built_slices(UNEVEN)
     strings = prior.compress(latent(1, 6, 5, 6))
     with pytest.raises(BitstreamError, match=words) as caught:
@@ -326,7 +312,7 @@ def test_what_follows_a_lost_slice_is_refused(lost: tuple[int, ...], words: str)
     assert one_sentence(caught.value)
 
 
-def test_strings_that_are_too_many_or_none_or_damaged_are_refused() -> None:
+def test_strings_that_are_too_many_or_none_or_damaged_are_refused(latent, one_sentence) -> None:
     prior = built_slices(UNEVEN)
     strings = prior.compress(latent(1, 6, 5, 6))
     for wrong in ([], [*strings, strings[-1]], [*strings, None]):
@@ -345,9 +331,9 @@ def test_strings_that_are_too_many_or_none_or_damaged_are_refused() -> None:
 @pytest.mark.parametrize(
     ("sizes", "predictors", "residuals", "order", "words"),
     [
-        ([], 0, None, None, r"slices of \[\] channels and 0 predictors do not fit"),
-        ([2, 0], 2, None, None, r"slices of \[2, 0\] channels"),
-        ([2, -1], 2, None, None, r"slices of \[2, -1\] channels"),
+        ([], 0, None, None, r"slices have 1 channel or more, unlike \[\]"),
+        ([2, 0], 2, None, None, r"slices have 1 channel or more, unlike \[2, 0\]"),
+        ([2, -1], 2, None, None, r"slices have 1 channel or more, unlike \[2, -1\]"),
         ([2, 1], 1, None, None, r"slices of \[2, 1\] channels and 1 predictors"),
         ([2, 1], 3, None, None, r"slices of \[2, 1\] channels and 3 predictors"),
         ([2, 1], 2, 1, None, "2 slices need as many residual networks, not 1"),
@@ -358,7 +344,7 @@ def test_strings_that_are_too_many_or_none_or_damaged_are_refused() -> None:
         ([2, 1], 2, 2, [2, 1, 0, 3], "order must hold each of the 3 channels once"),
     ],
 )
-def test_slices_that_do_not_fit_are_refused(sizes, predictors, residuals, order, words) -> None:
+def test_slices_that_do_not_fit_are_refused(sizes, predictors, residuals, order, words, one_sentence) -> None:
     def networks(count: int) -> list[nn.Module]:
         return [nn.Identity() for _ in range(count)]
 
@@ -373,18 +359,18 @@ def test_slices_that_do_not_fit_are_refused(sizes, predictors, residuals, order,
     assert one_sentence(caught.value)
 
 
-def test_without_tables_there_is_a_loud_error() -> None:
+def test_without_tables_there_is_a_loud_error(latent) -> None:
     prior = channel_slices(UNEVEN)
     for use in (lambda: prior.compress(latent(1, 6, 4, 4)), lambda: prior.decompress([[b""]], (4, 4))):
         with pytest.raises(RuntimeError, match="no coding tables yet"):
             use()
 
 
-def test_fresh_slices_take_the_state_and_read_the_bytes(tmp_path: Path) -> None:
+def test_fresh_slices_take_the_state_and_read_the_bytes(tmp_path: Path, latent) -> None:
     prior = built_slices(UNEVEN)
     save_file(prior.state_dict(), tmp_path / "prior.safetensors")
     fresh = channel_slices(UNEVEN, seed=9)
-    fresh.order.copy_(torch.arange(6))  # which must come from the file
+    fresh.channels.order.copy_(torch.arange(6))  # which must come from the file
     fresh.load_state_dict(load_file(tmp_path / "prior.safetensors"), strict=True)
     y = latent(2, 6, 6, 9)
     with torch.no_grad():
@@ -405,11 +391,11 @@ def inner(name: str, seed: int = 0) -> nn.Module:
         return FactorizedPrior(M)
     if name == "scale":
         side = small_side(M, M)
-        side.synthesis = nn.Sequential(side.synthesis, LogScales(M))
+        side.synthesis = ScaleMeanHead(side.synthesis, M)
         return ScaleHyperprior(side, noise=False)
     if name == "mean-scale":
         side = small_side(M, 2 * M)
-        side.synthesis = nn.Sequential(side.synthesis, LogScales(M))
+        side.synthesis = ScaleMeanHead(side.synthesis, M)
         return MeanScaleHyperprior(side, noise=False)
     if name == "slices":
         return channel_slices((1, 2, 1), seed=seed)
@@ -417,7 +403,7 @@ def inner(name: str, seed: int = 0) -> nn.Module:
     order = "raster" if name == "conv context" else "checkerboard"
     places = len(neighbours(order))
     network = ConvContext(P, 4, places) if kind is ConvContext else AttentionContext(P, 4, places, P, heads=2)
-    fuse = nn.Sequential(nn.Conv1d(P + 4, 2 * M, 1), LogScales(M))
+    fuse = ScaleMeanHead(nn.Conv1d(P + 4, 2 * M, 1), M)
     return ContextPrior(M, small_side(M, P), nn.Conv1d(M, P, 1, bias=False), network, fuse, order, noise=False)
 
 
@@ -436,7 +422,7 @@ def tiles_of(height: int, width: int, size: int) -> list[tuple[slice, slice]]:
 
 @pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
-def test_decoding_tiles_gives_exactly_the_forward_pass(name: str, size: Size) -> None:
+def test_decoding_tiles_gives_exactly_the_forward_pass(name: str, size: Size, check_coding, latent) -> None:
     prior = built_tiles(name, 4)
     check_coding(prior, latent(2, M, *size), PARTS[name] * len(tiles_of(*size, 4)))
 
@@ -449,7 +435,9 @@ def test_decoding_tiles_gives_exactly_the_forward_pass(name: str, size: Size) ->
     threads=st.integers(1, 2),
 )
 @settings(max_examples=20)
-def test_decoding_tiles_of_every_size(name: str, tile: int, size: Size, batch: int, threads: int) -> None:
+def test_decoding_tiles_of_every_size(
+    name: str, tile: int, size: Size, batch: int, threads: int, check_coding, latent
+) -> None:
     if tile == 1:
         size = min(size, (4, 4))
     torch.set_num_threads(threads)
@@ -460,7 +448,7 @@ def test_decoding_tiles_of_every_size(name: str, tile: int, size: Size, batch: i
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_each_tile_is_coded_as_if_it_were_alone(name: str) -> None:
+def test_each_tile_is_coded_as_if_it_were_alone(name: str, latent) -> None:
     """Its strings are the prior's own, they stand in reading order, and the likelihoods are theirs."""
     prior, y = built_tiles(name, 4), latent(2, M, 9, 7)
     tiles = tiles_of(9, 7, 4)
@@ -482,7 +470,7 @@ def test_each_tile_is_coded_as_if_it_were_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_change_in_a_tile_leaves_the_others_as_they_are(name: str) -> None:
+def test_a_change_in_a_tile_leaves_the_others_as_they_are(name: str, latent) -> None:
     prior, y, n_parts = built_tiles(name, 4), latent(1, M, 9, 7), PARTS[name]
     with torch.no_grad():
         before, y_hat = prior.compress(y), prior(y)[0]
@@ -499,7 +487,7 @@ def test_a_change_in_a_tile_leaves_the_others_as_they_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["factorized", "conv context", "slices"])
-def test_a_lost_tile_is_zero_and_the_others_are_exact(name: str) -> None:
+def test_a_lost_tile_is_zero_and_the_others_are_exact(name: str, latent) -> None:
     prior, y, n_parts = built_tiles(name, 4), latent(2, M, 9, 7), PARTS[name]
     tiles = tiles_of(9, 7, 4)
     with torch.no_grad():
@@ -514,7 +502,7 @@ def test_a_lost_tile_is_zero_and_the_others_are_exact(name: str) -> None:
                 assert torch.equal(decoded, expected)
 
 
-def test_tiles_that_cannot_be_decoded_are_refused() -> None:
+def test_tiles_that_cannot_be_decoded_are_refused(latent, one_sentence) -> None:
     prior = built_tiles("mean-scale", 4)
     strings = prior.compress(latent(1, M, 9, 7))
     for wrong, words in (
@@ -540,16 +528,16 @@ def test_tiles_of_nothing_are_refused(size: int) -> None:
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_tiles_train_like_their_prior(name: str) -> None:
+def test_tiles_train_like_their_prior(name: str, latent) -> None:
     prior = SpatialSlices(inner(name), 4).train()
-    y = (latent(2, M, 9, 7) / 2).requires_grad_()
+    y = (latent(2, M, 9, 7) / 4).requires_grad_()
     y_hat, likelihoods = prior(y)
     (sum(bits(values) for values in likelihoods.values()) + y_hat.square().sum()).backward()
     assert (y.grad != 0).float().mean() > 0.9 and y.grad.isfinite().all()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in prior.parameters())
 
 
-def test_tiles_take_the_state_of_others(tmp_path: Path) -> None:
+def test_tiles_take_the_state_of_others(tmp_path: Path, latent) -> None:
     prior = built_tiles("slices", 4)
     save_file(prior.state_dict(), tmp_path / "prior.safetensors")
     fresh = SpatialSlices(inner("slices", seed=9), 4).eval()

@@ -15,18 +15,17 @@ from tutorial_lib.dct_transforms import BLOCK, KEPT, Refinement, dct_matrix
 from tutorial_lib.files.images import to_float
 from tutorial_lib.portable import from_fixed
 from tutorial_lib.variable_rate import (
-    APART,
-    LEVELS,
+    ROW_SPACING,
+    ROWS,
+    DeblockingFilter,
     GainedAnalysis,
     GainedSynthesis,
     QualityTable,
-    Smoothing,
-    check_quality,
+    VariableRateCodec,
+    filter_edges,
     lambda_of,
-    lap,
-    lapping,
-    plane,
-    quality_of,
+    lapped_prefilter,
+    quality_map,
 )
 from tutorial_lib.workbench.photos import photo
 
@@ -34,12 +33,10 @@ M = sum(KEPT)
 ALL = torch.arange(1.0, 101.0)  # qualities
 
 
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def table(channels: int = 7, seed: int = 0) -> QualityTable:
-    return QualityTable(20 * noise(LEVELS, channels, seed=seed) - 8)
+@pytest.fixture
+def table(noise):
+    """table(channels=7, seed=0): a quality table with numbers from −8 to 12."""
+    return lambda channels=7, seed=0: QualityTable(20 * noise(ROWS, channels, seed=seed) - 8)
 
 
 def awake(refinement: Refinement) -> Refinement:
@@ -51,7 +48,7 @@ def awake(refinement: Refinement) -> Refinement:
 
 @pytest.fixture(scope="module")
 def fresh() -> tuple[GainedAnalysis, GainedSynthesis]:
-    return GainedAnalysis(hidden=4, depth=1), GainedSynthesis(hidden=4, depth=1, smooth=4)
+    return GainedAnalysis(hidden=4, depth=1), GainedSynthesis(hidden=4, depth=1, deblock=4)
 
 
 # Qualities ---------------------------------------------------------------------------------------------------------
@@ -59,13 +56,19 @@ def fresh() -> tuple[GainedAnalysis, GainedSynthesis]:
 
 @pytest.mark.parametrize("quality", [1, 2, 50, 99, 100])
 def test_a_quality_is_a_whole_number_from_1_to_100(quality: int) -> None:
-    check_quality(quality)
+    assert VariableRateCodec.check_quality(quality) == quality
+    same = VariableRateCodec.check_quality(np.int64(quality))
+    assert same == quality and type(same) is int
 
 
-@pytest.mark.parametrize("quality", [0, 101, -1, 50.0, 0.5, "50", None, True, float("nan")])
+def test_no_quality_is_the_default() -> None:
+    assert VariableRateCodec.check_quality(None) == 50
+
+
+@pytest.mark.parametrize("quality", [0, 101, -1, 50.0, 0.5, "50", True, False, np.float64(50), float("nan")])
 def test_other_qualities_are_refused(quality: object) -> None:
     with pytest.raises(ValueError, match=r"^a quality is a whole number from 1 to 100, not .+\.$") as caught:
-        check_quality(quality)
+        VariableRateCodec.check_quality(quality)
     assert repr(quality) in str(caught.value)
 
 
@@ -76,18 +79,17 @@ def test_lambda_goes_from_end_to_end_in_equal_ratios() -> None:
     torch.testing.assert_close(ratios, torch.full_like(ratios, 300 ** (1 / 99)))
 
 
-def test_a_plane_tells_the_quality_as_a_number_between_minus_1_and_1() -> None:
-    planes = plane(torch.tensor([1.0, 50.5, 75.25, 100.0]), torch.zeros(4, 9, 2, 3))
-    assert planes.shape == (4, 1, 2, 3)
-    assert torch.equal(planes[:, 0, 1, 2], torch.tensor([-1.0, 0.0, 0.5, 1.0]))
-    assert (planes == planes[..., :1, :1]).all()
-    assert torch.equal(quality_of(37, torch.zeros(3, 2)), torch.full((3,), 37.0))
+def test_a_map_tells_the_quality_as_a_number_between_minus_1_and_1() -> None:
+    maps = quality_map(torch.tensor([1.0, 50.5, 75.25, 100.0]), torch.zeros(4, 9, 2, 3))
+    assert maps.shape == (4, 1, 2, 3)
+    assert torch.equal(maps[:, 0, 1, 2], torch.tensor([-1.0, 0.0, 0.5, 1.0]))
+    assert (maps == maps[..., :1, :1]).all()
 
 
-def test_a_table_has_its_rows_eleven_qualities_apart_and_straight_lines_between_them() -> None:
+def test_a_table_has_its_rows_eleven_qualities_apart_and_straight_lines_between_them(table) -> None:
     values = table()
-    rows = values(torch.arange(LEVELS) * float(APART) + 1)[..., 0, 0]
-    assert (LEVELS, APART) == (10, 11) and rows.shape == (10, 7)
+    rows = values(torch.arange(ROWS) * float(ROW_SPACING) + 1)[..., 0, 0]
+    assert (ROWS, ROW_SPACING) == (10, 11) and rows.shape == (10, 7)
     torch.testing.assert_close(rows, values.values.detach())
     quality = torch.tensor([1.0, 4.3, 11.99, 12.0, 50.0, 98.5, 100.0])
     by_numpy = [
@@ -98,11 +100,11 @@ def test_a_table_has_its_rows_eleven_qualities_apart_and_straight_lines_between_
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_table_in_fixed_point_is_near_the_floats_and_equal_to_integers(seed: int) -> None:
+def test_a_table_in_fixed_point_is_near_the_floats_and_equal_to_integers(seed: int, table) -> None:
     values = table(seed=seed)
     fixed = (values.values.detach().double() * 1024).round().long()  # (10, C)
     for quality in range(1, 101):
-        exact = values.exact(quality)
+        exact = values.fixed_point(quality)
         assert exact.shape == (1, 7, 1, 1) and exact.dtype == torch.float64 and not exact.requires_grad
         torch.testing.assert_close(from_fixed(exact), values(torch.tensor([float(quality)])), rtol=0, atol=2**-10)
         row, beyond = divmod(quality - 1, 11)
@@ -113,7 +115,7 @@ def test_a_table_in_fixed_point_is_near_the_floats_and_equal_to_integers(seed: i
             assert torch.equal(exact.flatten(), fixed[(quality - 1) // 11].double())
 
 
-def test_only_the_rows_around_a_quality_learn_from_it() -> None:
+def test_only_the_rows_around_a_quality_learn_from_it(table) -> None:
     values = table()
     values(torch.tensor([1.0, 40.0])).sum().backward()
     assert values.values.grad.abs().sum(dim=1).nonzero().flatten().tolist() == [0, 3, 4]
@@ -123,7 +125,7 @@ def test_only_the_rows_around_a_quality_learn_from_it() -> None:
 
 
 def test_the_lapping_is_orthonormal_keeps_constants_and_mirrors() -> None:
-    matrix = lapping()
+    matrix = lapped_prefilter()
     assert matrix.shape == (BLOCK, BLOCK) and matrix.dtype == torch.float32
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(BLOCK), rtol=0, atol=1e-6)
     torch.testing.assert_close(matrix @ torch.ones(BLOCK), torch.ones(BLOCK), rtol=0, atol=1e-6)
@@ -143,13 +145,13 @@ def lapped_by_hand(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 @given(blocks=st.tuples(st.integers(1, 4), st.integers(1, 4)), batch=st.integers(1, 2), seed=st.integers(0, 9))
 @settings(max_examples=20)
-def test_lap_goes_over_every_edge_and_the_transpose_comes_back(blocks, batch, seed) -> None:
+def test_lap_goes_over_every_edge_and_the_transpose_comes_back(blocks, batch, seed, noise) -> None:
     x = noise(batch, 2, 16 * blocks[0], 16 * blocks[1], seed=seed)
-    matrix = lapping()
-    lapped = lap(x, matrix)
+    matrix = lapped_prefilter()
+    lapped = filter_edges(x, matrix)
     assert lapped.shape == x.shape
     np.testing.assert_allclose(lapped.numpy(), lapped_by_hand(x.numpy(), matrix.numpy()), rtol=0, atol=1e-5)
-    torch.testing.assert_close(lap(lapped, matrix.T), x, rtol=0, atol=1e-5)
+    torch.testing.assert_close(filter_edges(lapped, matrix.T), x, rtol=0, atol=1e-5)
     torch.testing.assert_close(lapped.square().sum(), x.square().sum())
     if blocks == (1, 1):
         assert torch.equal(lapped, x)
@@ -157,12 +159,12 @@ def test_lap_goes_over_every_edge_and_the_transpose_comes_back(blocks, batch, se
 
 def test_a_flat_picture_stays_flat() -> None:
     x = torch.full((1, 3, 48, 32), 0.7)
-    torch.testing.assert_close(lap(x, lapping()), x, rtol=0, atol=1e-6)
+    torch.testing.assert_close(filter_edges(x, lapped_prefilter()), x, rtol=0, atol=1e-6)
 
 
 def test_a_ramp_becomes_flatter_blocks_with_a_step_between_them() -> None:
     ramp = torch.linspace(0.1, 0.9, 96).expand(1, 3, 96, 96)
-    lapped, plain = (x[0, 0, 40].view(6, BLOCK) for x in (lap(ramp, lapping()), ramp))
+    lapped, plain = (x[0, 0, 40].view(6, BLOCK) for x in (filter_edges(ramp, lapped_prefilter()), ramp))
     assert (lapped[1:-1].var(dim=1) < 0.6 * plain[1:-1].var(dim=1)).all()
     assert (lapped[1:, 0] - lapped[:-1, -1] > 5 * (plain[1:, 0] - plain[:-1, -1])).all()
 
@@ -183,8 +185,8 @@ def coding_gain(matrix: Tensor) -> float:
 def test_lapping_gains_more_than_blocks_alone_and_the_transpose_less() -> None:
     plain = coding_gain(torch.eye(BLOCK))
     assert plain == pytest.approx(9.46, abs=0.01)  # the literature's, for 16 cosines
-    assert coding_gain(lapping()) > plain + 0.25
-    assert coding_gain(lapping().T) < plain - 0.25
+    assert coding_gain(lapped_prefilter()) > plain + 0.25
+    assert coding_gain(lapped_prefilter().T) < plain - 0.25
 
 
 # The two transforms ------------------------------------------------------------------------------------------------
@@ -228,7 +230,7 @@ def test_a_learned_gain_changes_step_and_price() -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 16), (16, 80), (48, 16), (64, 48)])
-def test_without_quantization_a_grey_picture_comes_back(fresh, size: tuple[int, int]) -> None:
+def test_without_quantization_a_grey_picture_comes_back(fresh, size: tuple[int, int], noise) -> None:
     analysis, synthesis = fresh
     x = noise(2, 1, *size).expand(-1, 3, -1, -1)  # all of grey's coefficients are kept
     quality = torch.tensor([3.0, 96.5])
@@ -261,9 +263,9 @@ def test_a_photo_loses_only_fine_colour_and_less_with_every_quality_when_rounded
     assert errors[3] < 3e-4
 
 
-def test_the_refinements_on_both_sides_are_told_of_the_quality() -> None:
-    analysis, synthesis = GainedAnalysis(hidden=4, depth=1), GainedSynthesis(hidden=4, depth=1, smooth=4)
-    for refinement in (analysis.refine, synthesis.refine, synthesis.smooth.refine):
+def test_the_refinements_on_both_sides_are_told_of_the_quality(noise) -> None:
+    analysis, synthesis = GainedAnalysis(hidden=4, depth=1), GainedSynthesis(hidden=4, depth=1, deblock=4)
+    for refinement in (analysis.refine, synthesis.refine, synthesis.deblock.refine):
         seen: list[Tensor] = []
         refinement.network[0].register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
         refinement.seen = seen
@@ -274,17 +276,17 @@ def test_the_refinements_on_both_sides_are_told_of_the_quality() -> None:
     for refinement, size in (
         (analysis.refine, (2, 3)),
         (synthesis.refine, (2, 3)),
-        (synthesis.smooth.refine, (16, 24)),
+        (synthesis.deblock.refine, (16, 24)),
     ):
         (inputs,) = refinement.seen
         assert inputs.shape[-2:] == size
         assert (inputs[0, -1] == -1).all() and (inputs[1, -1] == 1).all()
 
 
-def test_the_smoothing_starts_as_nothing_and_works_on_pixels() -> None:
-    smoothing = Smoothing(5)
+def test_the_smoothing_starts_as_nothing_and_works_on_pixels(noise) -> None:
+    smoothing = DeblockingFilter(5)
     x = noise(1, 3, 16, 32)
-    hint = plane(torch.tensor([30.0]), x)
+    hint = quality_map(torch.tensor([30.0]), x)
     assert torch.equal(smoothing(x, hint), x)
     awake(smoothing.refine)
     with torch.no_grad():
@@ -297,12 +299,12 @@ def test_the_smoothing_starts_as_nothing_and_works_on_pixels() -> None:
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 11, 16, 25)  # two fours in each direction
 
 
-def test_gradients_reach_every_parameter(gradients_reach_all) -> None:
-    analysis, synthesis = GainedAnalysis(hidden=4, depth=2), GainedSynthesis(hidden=4, depth=2, smooth=4)
-    for refinement in (analysis.refine, synthesis.refine, synthesis.smooth.refine):
+def test_gradients_reach_every_parameter(gradients_reach_all, noise) -> None:
+    analysis, synthesis = GainedAnalysis(hidden=4, depth=2), GainedSynthesis(hidden=4, depth=2, deblock=4)
+    for refinement in (analysis.refine, synthesis.refine, synthesis.deblock.refine):
         awake(refinement)  # behind a layer of zeros there is no gradient at first
-    quality = torch.arange(LEVELS) * 11.0 + 1  # every row of the tables
-    x = noise(LEVELS, 3, 16, 32)
+    quality = torch.arange(ROWS) * 11.0 + 1  # every row of the tables
+    x = noise(ROWS, 3, 16, 32)
     ((synthesis(analysis(x, quality), quality) - 2 * x).square().sum()).backward()
     gradients_reach_all(analysis)
     gradients_reach_all(synthesis)

@@ -279,7 +279,7 @@ class AdaptiveModel:
         self.counts[symbol] += 1
         self.total += 1
         if self.total > self.limit:
-            self.counts = [(count + 1) // 2 for count in self.counts]  # rounded up: nobody goes empty
+            self.counts = [(count + 1) // 2 for count in self.counts]  # rounded up: no count becomes 0
             self.total = sum(self.counts)
 
 

@@ -77,7 +77,7 @@ class Stream:
     >>> unpack(pack(stream)[:-1])
     Traceback (most recent call last):
         ...
-    tutorial_lib.bitstream.IncompleteFile: the file was cut short: 57 bytes are left of 58, and 0 whole string(s) of 1.
+    tutorial_lib.bitstream.IncompleteFile: the file was cut short: 56 bytes are left of 57, and 0 whole string(s) of 1.
     """
 
     width: int
@@ -140,6 +140,7 @@ class Header:
 
     @property
     def file_size(self) -> int:
+        """Bytes of the whole file, header and strings."""
         return self.sections[-1].end
 
 
@@ -157,13 +158,27 @@ def _check_facts(about: Stream | Header, count: int) -> None:
 
 
 def check_name(codec: str) -> None:
-    """Raise ValueError unless a .lic file can hold this name of a codec."""
+    """Raise ValueError unless a .lic file can hold this name of a codec.
+
+    >>> check_name("bmshj2018-hyperprior")
+    >>> check_name("my codec")
+    Traceback (most recent call last):
+        ...
+    ValueError: a codec's name has 1 to 32 letters, digits or signs among _.+-, unlike 'my codec'.
+    """
     if not NAME.fullmatch(codec):
-        raise ValueError(f"a codec's name has 1 to 32 letters, digits or _ . + -, unlike {codec!r}.")
+        raise ValueError(f"a codec's name has 1 to 32 letters, digits or signs among _.+-, unlike {codec!r}.")
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise ValueError unless a .lic file can hold a picture of this size: a check for before the work."""
+    """Raise ValueError unless a .lic file can hold a picture of this size: a check for before the work.
+
+    >>> check_size(65535, 2048)
+    >>> check_size(65535, 2049)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: a picture of 65,535 x 2,049 pixels does not fit in a .lic file, which allows ...
+    """
     if not (1 <= width <= 65535 and 1 <= height <= 65535 and width * height <= MAX_PIXELS):
         raise ValueError(
             f"a picture of {width:,} x {height:,} pixels does not fit in a .lic file, which allows 1 to "
@@ -172,7 +187,11 @@ def check_size(width: int, height: int) -> None:
 
 
 def pack(stream: Stream) -> bytes:
-    """The bytes of a .lic file. Raises ValueError for a stream of which `unpack` has left out a part."""
+    """The bytes of a .lic file. Raises ValueError for a stream of which `unpack` has left out a part.
+
+    >>> pack(Stream(640, 480, "0123456789abcdef", (b"abc",), "codec", quality=50))[:10].hex(" ")
+    '89 4c 49 43 03 32 80 02 e0 01'
+    """
     if stream.left_out:
         raise ValueError(f"{stream.left_out} string(s) of this stream were left out: only a whole one makes a file.")
     size, fingerprint, name = (stream.width, stream.height), bytes.fromhex(stream.fingerprint), stream.codec.encode()
@@ -187,6 +206,10 @@ def unpack(data: bytes, strings: int | None = None) -> Stream:
     """Undo `pack`. Raises BitstreamError, with the cause, for whatever `pack` has not made.
 
     strings: read only so many (or all, if the file has fewer). The others may be damaged, or missing.
+
+    >>> data = pack(Stream(640, 480, "0123456789abcdef", (b"coarse", b"fine", b"finest"), "codec", 50, required=1))
+    >>> unpack(data[:-6], strings=2).strings  # of a file that was cut short
+    (b'coarse', b'fine')
     """
     if strings is not None and strings < 1:
         raise ValueError(f"at least 1 string is read, not {strings}.")
@@ -204,7 +227,13 @@ def unpack(data: bytes, strings: int | None = None) -> Stream:
 
 
 def read_header(data: bytes) -> Header:
-    """What the file's header says; of the strings, none need be there. Raises BitstreamError as `unpack` does."""
+    """What the file's header says; of the strings, none need be there. Raises BitstreamError as `unpack` does.
+
+    >>> data = pack(Stream(640, 480, "0123456789abcdef", (b"coarse", b"fine"), "codec", 50, required=1))
+    >>> header = read_header(data[:50])
+    >>> header.width, header.codec, [(section.name, section.end) for section in header.sections]
+    (640, 'codec', [('string 1', 42), ('slice 1', 46)])
+    """
     if not data:
         raise BitstreamError("the file is empty.")
     if data[:4] != MAGIC[: len(data)]:
@@ -214,7 +243,9 @@ def read_header(data: bytes) -> Header:
     try:
         _, _, quality, width, height, fingerprint, n, required, name_length = FIXED.unpack_from(data)
         at = FIXED.size + name_length
-        name, lengths, checksums = bytes(data[FIXED.size : at]).decode("latin-1"), [], []
+        name = bytes(data[FIXED.size : at]).decode("latin-1")
+        lengths: list[int] = []
+        checksums: list[int] = []
         for _ in range(n):
             length, at = _read_varint(data, at)
             lengths.append(length)

@@ -13,7 +13,7 @@ precision - log2(width) bits. A table is made in three steps:
    then rescaled with integer division, so that the sum cannot exceed 2^precision.
 2. *The last symbol takes the slack*, whatever the divisions have left over. It is the escape: the
    coder sends it in front of every value that the table does not list.
-3. *Nobody goes empty.* A symbol of width 0 could not be coded. Each is given one count by the donor
+3. *No symbol is left without a count*, for one of width 0 could not be coded. Each is given one count by the donor
    that has least to spare: the narrowest symbol wider than 1, the leftmost of equals.
 
 The result is equal, count for count, to that of CompressAI (Bégaint et al. 2020, arXiv:2011.03029),
@@ -47,6 +47,9 @@ def pmf_to_quantized_cdf(pmf: ArrayLike, precision: int = 16) -> NDArray[np.int3
 
     The last probability is the escape's. They need not sum to one. Raises ValueError where there is
     no such table, or where it would depend on how integers overflow.
+
+    >>> pmf_to_quantized_cdf([0.5, 0.49, 0.0, 0.01]).tolist()  # what has probability 0 gets 1 count of 65,536
+    [0, 32768, 64881, 64882, 65536]
     """
     if not 1 <= precision <= 30:
         raise ValueError(f"precision is {precision}; choose 1 to 30 bits (the coder needs 16).")
@@ -70,11 +73,11 @@ def pmf_to_quantized_cdf(pmf: ArrayLike, precision: int = 16) -> NDArray[np.int3
     widths[-1] += total - widths.sum()
 
     # A donor that has just given is narrower still, so it stays the narrowest until it is down to 1.
-    # Donors are thus used up one after another, in order of (width, position): all gifts at once.
+    # Donors are thus used up one after another, in order of (width, position): all counts move at once.
     empty = widths == 0
     order = np.argsort(widths, kind="stable")
     spare = np.maximum(widths[order] - 1, 0)
-    owed = empty.sum() - (np.cumsum(spare) - spare)  # gifts still to be made when a donor's turn comes
+    owed = empty.sum() - (np.cumsum(spare) - spare)  # counts still to be given when it is this donor's turn
     widths[order] -= np.clip(owed, 0, spare)
     widths[empty] = 1
     return np.concatenate([[0], np.cumsum(widths)]).astype(np.int32)  # (n + 1,)
@@ -92,6 +95,12 @@ class CdfTables:
     Any arrays of whole numbers will do, CompressAI's buffers too. They are copied, trimmed to the
     longest row and made read-only. Raises ValueError unless every row climbs strictly from 0 to the
     same power of two, 2^16 at most.
+
+    >>> tables = CdfTables.from_pmfs([[0.25, 0.5, 0.2], [0.9]], offsets=[-1, 7], tail_masses=[0.05, 0.1])
+    >>> tables.cdf.tolist()  # two tables: of the values -1, 0, 1, and of the value 7
+    [[0, 16384, 49152, 62259, 65536], [0, 58982, 65536, 0, 0]]
+    >>> CdfTables.from_bytes(tables.to_bytes()) == tables
+    True
     """
 
     cdf: NDArray[np.int32]
@@ -135,7 +144,7 @@ class CdfTables:
                 rows.append(pmf_to_quantized_cdf(np.concatenate([pmf, [tail_mass]]), precision))
             except ValueError as error:
                 raise ValueError(f"table {t}: {error}") from None
-        return cls(*_padded(rows), offsets)
+        return cls(*_padded(rows), as_int32(offsets, "offset"))
 
     @property
     def precision(self) -> int:
@@ -172,7 +181,7 @@ class CdfTables:
         length, offset, entries = numbers[:count], numbers[count : 2 * count], numbers[2 * count :]
         if count < 1 or len(offset) != count or min(length) < 2 or sum(length) != len(entries):
             raise ValueError("the coding tables contradict themselves: their lengths do not add up.")
-        return cls(*_padded(np.split(np.array(entries), np.cumsum(length[:-1]))), offset)
+        return cls(*_padded(np.split(np.array(entries), np.cumsum(length[:-1]))), as_int32(offset, "offset"))
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the bytes: the same for equal tables, and only for them."""
@@ -189,7 +198,11 @@ class CdfTables:
 
 
 def as_int32(array: ArrayLike, name: str) -> NDArray[np.int32]:
-    """The same whole numbers as int32; the array itself if it is int32. Raises ValueError if they are not."""
+    """The same whole numbers as int32; the array itself if it is int32. Raises ValueError if they are not.
+
+    >>> as_int32([3.0, -1.0], "symbols").tolist()
+    [3, -1]
+    """
     array = np.asarray(array)
     if array.dtype == np.int32 or array.size == 0:
         return array.astype(np.int32, copy=False)
@@ -202,12 +215,20 @@ def as_int32(array: ArrayLike, name: str) -> NDArray[np.int32]:
 
 
 def sealed(magic: bytes, body: bytes) -> bytes:
-    """magic + body + CRC-32 of both, little-endian."""
+    """magic + body + CRC-32 of both, little-endian.
+
+    >>> len(sealed(b"TEST", b"what is to be kept"))
+    26
+    """
     return magic + body + struct.pack("<I", zlib.crc32(magic + body))
 
 
 def unsealed(magic: bytes, data: bytes, name: str) -> bytes:
-    """Undo `sealed`. Raises ValueError when the magic or the checksum does not fit."""
+    """Undo `sealed`. Raises ValueError when the magic or the checksum does not fit.
+
+    >>> unsealed(b"TEST", sealed(b"TEST", b"what is to be kept"), "test's bytes")
+    b'what is to be kept'
+    """
     if data[: len(magic)] != magic:
         raise ValueError(f"these are no {name} that this version reads; use the program that made them.")
     if len(data) < len(magic) + 4 or struct.pack("<I", zlib.crc32(data[:-4])) != data[-4:]:

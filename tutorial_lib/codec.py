@@ -9,9 +9,9 @@ pixel may differ by one grey level where it lies between two.
 
 from collections.abc import Sequence
 
+from tutorial_lib.codec_registry import register_codec
 from tutorial_lib.dct_transforms import BLOCK
 from tutorial_lib.portable_slices import PortableSlices
-from tutorial_lib.transform_codec import register_codec
 from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis, VariableRateCodec
 
 LARGEST, DEEPEST = 1024, 32  # no file shall make us set aside memory without end
@@ -26,6 +26,14 @@ class Codec(VariableRateCodec):
     side:     channels of z, features: of what it is turned into for the predictors, inner: inside these.
     slices:   their numbers of channels, from coarse to fine.
     Raises ValueError for sizes that no checkpoint of this course has.
+
+    >>> import torch
+    >>> codec = Codec(hidden=8, depth=1, deblock=4, side=8, features=8, inner=8).eval()
+    >>> codec.build_coder()  # a trained one, `Codec.load()`, has its tables already
+    >>> picture = torch.full((3, 20, 30), 200, dtype=torch.uint8)
+    >>> data = codec.encode(picture, quality=30)
+    >>> tuple(codec.decode(data).shape), tuple(codec.decode(data, slices=1).shape)  # all of it, and a preview
+    ((3, 20, 30), (3, 20, 30))
     """
 
     checkpoint = "codec.safetensors"

@@ -25,7 +25,7 @@ PRESETS = {
         ),
         {"hidden": 192, "depth": 3, "deblock": 32, "side": 48, "features": 128, "inner": 96},
     ),
-    "gpu": Preset(  # for a GPU; nobody has run it to its end yet
+    "gpu": Preset(  # for a GPU; not yet run to its end
         Recipe(
             steps=200_000,
             batch=16,

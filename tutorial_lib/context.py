@@ -36,10 +36,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib import rans
+from tutorial_lib.codec_registry import register_codec
 from tutorial_lib.gdn import gdn_analysis, gdn_synthesis
 from tutorial_lib.hyperprior import ScaleMeanHead, SideInformation, SideInformedPrior, minnen_networks, slim_side
+from tutorial_lib.prior import Strings, check_parts
 from tutorial_lib.quantization import round_ste
-from tutorial_lib.transform_codec import Strings, TransformCodec, check_parts, register_codec
+from tutorial_lib.transform_codec import TransformCodec
 
 RADIUS = 2  # a neighbourhood is 5 × 5 positions
 PYRAMID = [[0, 4, 2, 4], [4, 3, 4, 3], [2, 4, 1, 4], [4, 3, 4, 3]]  # the passes of 4 × 4 positions, repeated
@@ -175,6 +177,7 @@ class ContextPrior(SideInformedPrior):
         self.places = [tuple(place) for place in neighbours(order).tolist()]
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Prior.forward`. In training all positions at once; in evaluation mode pass by pass, as in coding."""
         parameters, z_likelihoods = self.side(y)  # (B, P, h, w)
         if self.training:
             y_hat, likelihoods = self.gaussian(y, *self._all_at_once(y, parameters))
@@ -188,6 +191,7 @@ class ContextPrior(SideInformedPrior):
         return self._scan(parameters, quantize), {"y": likelihoods, "z": z_likelihoods}
 
     def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
+        """Two parts: z's strings, and y's, whose symbols stand in the order of the passes. See `Prior.compress`."""
         z_strings, parameters = self.side.compress(y)
         symbols, indexes = [], []  # one entry a pass, each (B, M, n)
 
@@ -198,9 +202,11 @@ class ContextPrior(SideInformedPrior):
 
         self._scan(parameters, write)
         tables = self.holder.coder.tables
-        in_order = [torch.cat([each.flatten(1) for each in passes], dim=1) for passes in (symbols, indexes)]
-        in_order = [values.cpu().numpy() for values in in_order]  # (B, M h w) each
-        return [z_strings, [rans.encode(*image, tables) for image in zip(*in_order, strict=True)]]
+        # (B, M h w) each, in the order of the passes
+        all_symbols, all_indexes = (
+            torch.cat([each.flatten(1) for each in passes], dim=1).cpu().numpy() for passes in (symbols, indexes)
+        )
+        return [z_strings, [rans.encode(s, i, tables) for s, i in zip(all_symbols, all_indexes, strict=True)]]
 
     def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
         z_strings, y_strings = check_parts(strings, 2)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Notebook(NamedTuple):
-    """One notebook. learned: what one learns in it, in a line. minutes: to read and do it."""
+    """One notebook. learned: what one learns in it, in a line. minutes: to read, as the notebook says."""
 
     number: str
     file: str
@@ -26,7 +26,7 @@ class Module(NamedTuple):
 
 
 NOTEBOOKS = (
-    Notebook("01", "01_mirror_padding", "Mirror padding", "what a picture's edge costs, and what to put beyond it", 35),
+    Notebook("01", "01_mirror_padding", "Mirror padding", "what a picture's edge costs, and what to put beyond it", 40),
     Notebook(
         "02",
         "02_quantization",
@@ -95,14 +95,14 @@ NOTEBOOKS = (
         "11_portable_bitstreams",
         "Portable bitstreams",
         "one bit decides: why a picture turns to noise on another machine, and the integers that prevent it",
-        45,
+        40,
     ),
     Notebook(
         "12",
         "12_full_codec",
         "The full codec",
         "all blocks put together: every quality, previews, real files, measured against JPEG, WebP and JPEG 2000",
-        60,
+        70,
     ),
 )
 
@@ -118,7 +118,9 @@ MODULES = (
     Module("dct_transforms", "07", "transforms that start as cosines"),
     Module("bitstream", "07", "the .lic container"),
     Module("rdoq", "07", "rate–distortion optimised quantization, with a gradient"),
-    Module("transform_codec", "07", "what a prior offers, the frame around it, and the names of codecs"),
+    Module("prior", "07", "what a prior offers, and the simplest one"),
+    Module("codec_registry", "07", "the names of codecs"),
+    Module("transform_codec", "07", "the frame: tensors, files and checkpoints"),
     Module("first_codec", "07", "the small codec"),
     Module("recipe", "07", "the numbers of a training"),
     Module("training", "07", "the one loop, its crops and its losses"),

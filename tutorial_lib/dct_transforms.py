@@ -55,20 +55,22 @@ def coarse_to_fine() -> Tensor:
 class Refinement(nn.Module):
     """y + a small network of y, which starts as y itself: its last layer is zero.
 
-    depth: the number of 3 × 3 layers. hints: planes (B, hints, h, w) that the network sees besides y.
+    depth: the number of 3 × 3 layers. hints: how many further channels the network sees beside y's.
     """
 
     def __init__(self, channels: int, hidden: int, depth: int = 2, hints: int = 0) -> None:
         super().__init__()
-        same = {"padding": 1, "padding_mode": "replicate"}  # zeros would be an edge that is not in the picture
         layers: list[nn.Module] = [nn.Conv2d(channels + hints, hidden, 1), nn.LeakyReLU(0.1)]
         for _ in range(depth):
-            layers += [nn.Conv2d(hidden, hidden, 3, **same), nn.LeakyReLU(0.1)]
-        self.network = nn.Sequential(*layers, nn.Conv2d(hidden, channels, 1))
-        nn.init.zeros_(self.network[-1].weight)
-        nn.init.zeros_(self.network[-1].bias)
+            # "replicate", because zeros would be an edge that is not in the picture
+            layers += [nn.Conv2d(hidden, hidden, 3, padding=1, padding_mode="replicate"), nn.LeakyReLU(0.1)]
+        last = nn.Conv2d(hidden, channels, 1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.network = nn.Sequential(*layers, last)
 
     def forward(self, y: Tensor, *hints: Tensor) -> Tensor:
+        """y (B, channels, h, w), hints (B, hints, h, w) together -> like y."""
         return y + self.network(torch.cat([y, *hints], dim=1))
 
 
@@ -83,6 +85,8 @@ def parameter_groups(analysis: nn.Module, synthesis: nn.Module) -> list[dict[str
 class DctAnalysis(nn.Module):
     """Pixels to coefficients in units of the quantizer's step: (B, 3, H, W) -> (B, M, H/16, W/16)."""
 
+    step: Tensor
+
     def __init__(self, step: float, hidden: int) -> None:
         super().__init__()
         filters = dct_filters()
@@ -93,12 +97,15 @@ class DctAnalysis(nn.Module):
         self.register_buffer("step", torch.tensor(step))
 
     def forward(self, x: Tensor) -> Tensor:
+        """x in [0, 1], height and width multiples of 16."""
         y = self.refine(self.dct(x - 0.5) * (255 / self.step))  # (B, M, H/16, W/16)
         return y.sign() * F.relu(y.abs() - self.dead_zone)
 
 
 class DctSynthesis(nn.Module):
     """Coefficients back to pixels: (B, M, H/16, W/16) -> (B, 3, H, W)."""
+
+    step: Tensor
 
     def __init__(self, step: float, hidden: int) -> None:
         super().__init__()
@@ -111,5 +118,6 @@ class DctSynthesis(nn.Module):
         self.register_buffer("step", torch.tensor(step))
 
     def forward(self, y_hat: Tensor) -> Tensor:
+        """y_hat: whole numbers, of the step's size each. The picture is not clamped to [0, 1]."""
         y = self.refine(y_hat + self.reconstruction_offset * y_hat.clamp(-1, 1))  # (B, M, H/16, W/16)
         return self.idct(y * (self.step / 255)) + 0.5  # (B, 3, H, W)

@@ -117,7 +117,8 @@ class EntropyBottleneck(nn.Module):
         if z.dim() < 2 or z.shape[1] != self.channels:
             raise ValueError(f"z has shape {tuple(z.shape)}, but this prior needs (B, {self.channels}, ...).")
         if self.training:
-            noisy = add_uniform_noise(z.transpose(0, 1).contiguous())  # (C, B, ...): drawn channel by channel
+            by_channel = z.transpose(0, 1).contiguous()  # (C, B, ...)
+            noisy = add_uniform_noise(by_channel, batch_dim=1)  # drawn channel by channel
             z_hat = noisy.transpose(0, 1)  # (B, C, ...)
         else:
             self._refresh_medians()
@@ -205,7 +206,7 @@ class EntropyBottleneck(nn.Module):
             factor.zero_()
 
     def _refresh_medians(self) -> None:
-        if not torch.equal(self._medians_fit, self._snapshot()):
+        if self._medians_fit is None or not torch.equal(self._medians_fit, self._snapshot()):
             self.medians.copy_(self.quantiles()[:, 1])
             self._medians_fit = self._snapshot()
 

@@ -68,11 +68,11 @@ class EntropyCoder:
         """
         if latent.dtype != torch.float32 or latent.dim() < 2:
             raise ValueError(f"a latent is float32 (B, C, ...), not {latent.dtype} {tuple(latent.shape)}.")
-        indexes, means = self._side_information(tuple(latent.shape), indexes, means)
+        rows, means = self._side_information(tuple(latent.shape), indexes, means)
         symbols = torch.round(latent.detach() - means.to(latent.device)).cpu()  # (B, C, ...)
         if not symbols.isfinite().all():
             raise ValueError("the latent or its means hold NaN or infinity; see what computed them.")
-        return [rans.encode(s, i, self.tables) for s, i in zip(symbols.numpy(), indexes, strict=True)]
+        return [rans.encode(s, i, self.tables) for s, i in zip(symbols.numpy(), rows, strict=True)]
 
     def decompress(
         self,
@@ -94,10 +94,10 @@ class EntropyCoder:
             raise ValueError("without indexes, give the latent's spatial shape, such as (height, width).")
         if full_shape[:1] != (len(strings),) or (shape is not None and full_shape[2:] != tuple(shape)):
             raise ValueError(f"{len(strings)} strings, shape {shape} and indexes {full_shape} do not fit.")
-        indexes, means = self._side_information(full_shape, indexes, means)
+        rows, means = self._side_information(full_shape, indexes, means)
         symbols = np.empty(full_shape, dtype=np.int32)
         for n, string in enumerate(strings):
-            symbols[n] = rans.decode(string, indexes[n], self.tables)
+            symbols[n] = rans.decode(string, rows[n], self.tables)
         return torch.from_numpy(symbols).to(means.device, torch.float32) + means  # (B, C, *shape)
 
     def _side_information(
@@ -149,6 +149,7 @@ class CoderHolder(nn.Module):
 
     @property
     def is_built(self) -> bool:
+        """Is there a coder?"""
         return self._coder is not None
 
     @property
@@ -164,7 +165,9 @@ class CoderHolder(nn.Module):
         return self._coder
 
     def get_extra_state(self) -> Tensor:
+        """PyTorch's hook for saving: the coder as uint8 (n,), n = 0 if there is none."""
         return self._coder.to_tensor() if self._coder else torch.empty(0, dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
+        """PyTorch's hook for loading. Raises ValueError when the bytes are damaged."""
         self._coder = EntropyCoder.from_tensor(state) if state.numel() else None

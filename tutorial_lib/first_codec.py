@@ -1,10 +1,10 @@
-"""The first codec: the small network of the source notes, as printed, mended, and one that learns in minutes.
+"""The first codec: the small network of the source notes, as printed and repaired, and one that learns in minutes.
 
 `NotesNetwork` is what the notes print. It does not reproduce the size of its input, what it calls a quantizer is a
-convolution, and it codes nothing. `transform_codec.TransformCodec` is the frame that mends this around any two
+convolution, and it codes nothing. `transform_codec.TransformCodec` is the frame that does all this around any two
 transforms. Here two pairs go into it:
 
-- `notes_codec`: the notes' own convolutions, mended. It works, and learns slowly.
+- `notes_codec`: the notes' own convolutions, repaired. It works, and learns slowly.
 - `FirstCodec`: transforms that start as block cosines (`dct_transforms`). It works before it has learned anything,
   and learns within minutes.
 """
@@ -14,9 +14,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from tutorial_lib.codec_registry import register_codec
 from tutorial_lib.dct_transforms import BLOCK, KEPT, DctAnalysis, DctSynthesis, parameter_groups
 from tutorial_lib.entropy_bottleneck import EntropyBottleneck
-from tutorial_lib.transform_codec import FactorizedPrior, TransformCodec, register_codec
+from tutorial_lib.prior import FactorizedPrior
+from tutorial_lib.transform_codec import TransformCodec
 
 
 class NotesNetwork(nn.Module):
@@ -46,7 +48,7 @@ class NotesNetwork(nn.Module):
 
 
 def notes_codec() -> TransformCodec:
-    """The notes' convolutions, mended: sizes match, the latent may be negative, and what rounds is rounding."""
+    """The notes' convolutions, repaired: sizes match, the latent may be negative, and it is rounded."""
     analysis = nn.Sequential(
         nn.Conv2d(3, 32, 5, stride=2, padding=2),  # (B, 32, H/2, W/2)
         nn.ReLU(),

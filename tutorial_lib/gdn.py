@@ -31,6 +31,7 @@ class Gdn(nn.Module):
         self.gamma = nn.Parameter((0.1 * torch.eye(channels) + OFFSET**2).sqrt())  # γ = 0.1 on the diagonal
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W). Returns a tensor like it."""
         beta = lower_bound(self.beta, (BETA_MIN + OFFSET**2) ** 0.5) ** 2 - OFFSET**2  # (C,)
         gamma = lower_bound(self.gamma, OFFSET) ** 2 - OFFSET**2  # (C, C)
         energy = F.conv2d(x**2, gamma[:, :, None, None], beta)  # (B, C, H, W)

@@ -4,9 +4,10 @@
                         │                          │
                  EntropyBottleneck          GaussianConditional ─ ŷ
 
-A photo's latent is wild where the photo is, and silent in the sky. A second, much smaller latent z describes this; it
-is coded with a factorized prior, and pays for itself many times over (Ballé et al. 2018). `ScaleHyperprior` predicts
-scales, around mean 0; `MeanScaleHyperprior` predicts means, too (Minnen, Ballé & Toderici 2018).
+A photo's latent is large where the photo has detail, and nearly zero in the sky. A second, much smaller latent z, the
+side information, describes this; it is coded with a factorized prior, and saves many times its bits (Ballé et al.
+2018). `ScaleHyperprior` predicts scales, around mean 0; `MeanScaleHyperprior` predicts means, too (Minnen, Ballé &
+Toderici 2018).
 
 `SideInformation` is the upper row. Hyperpriors, context models and slices differ only in what they do with the
 parameters that it gives them; and the decoder gets these from the same ẑ by the same arithmetic. `SideInformedPrior`
@@ -16,19 +17,21 @@ Both hyperpriors write two parts: z's strings, then y's.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tutorial_lib.cdf import CdfTables
+from tutorial_lib.codec_registry import register_codec
 from tutorial_lib.entropy_bottleneck import EntropyBottleneck, lower_bound
 from tutorial_lib.entropy_coder import CoderHolder, EntropyCoder
 from tutorial_lib.gaussian_conditional import SCALE_MAX, SCALE_MIN, GaussianConditional
 from tutorial_lib.gdn import conv, deconv, gdn_analysis, gdn_synthesis
 from tutorial_lib.padding import pad_to_multiple
-from tutorial_lib.transform_codec import Prior, Strings, TransformCodec, check_parts, register_codec
+from tutorial_lib.prior import Prior, Strings, check_parts
+from tutorial_lib.transform_codec import TransformCodec
 
 HYPER_STRIDE = 4  # z has a fourth of y's height and width
 
@@ -40,7 +43,7 @@ class SideInformation(nn.Module):
     synthesis: (B, channels, h/4, w/4) -> (B, P, h, w).
 
     Training stands in for rounding z with noise, whatever y's prior does: a z that is rounded before it has learned to
-    be large is all zeros, and stays so.
+    be large is all zeros, and stays so (posterior collapse).
     """
 
     def __init__(self, analysis: nn.Module, synthesis: nn.Module, channels: int) -> None:
@@ -53,17 +56,18 @@ class SideInformation(nn.Module):
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """y -> (parameters, the likelihoods of z)."""
         z_hat, likelihoods = self.entropy_bottleneck(self._analyse(y))  # (B, channels, h/4, w/4)
-        return self._synthesise(z_hat, y.shape[-2:]), likelihoods
+        return self._synthesise(z_hat, (y.shape[-2], y.shape[-1])), likelihoods
 
     def build_coder(self) -> None:
+        """Make z's tables: once, after training. Raises ValueError where the densities have diverged."""
         self.holder.build(self.entropy_bottleneck)
 
     def compress(self, y: Tensor) -> tuple[list[bytes], Tensor]:
         """y -> (one string an image, parameters)."""
         strings = self.holder.coder.compress(self._analyse(y))
-        return strings, self.decompress(strings, y.shape[-2:])
+        return strings, self.decompress(strings, (y.shape[-2], y.shape[-1]))
 
-    def decompress(self, strings: list[bytes], shape: tuple[int, int]) -> Tensor:
+    def decompress(self, strings: Sequence[bytes], shape: tuple[int, int]) -> Tensor:
         """The parameters again; shape: that of y, (h, w)."""
         return self._synthesise(self.holder.coder.decompress(strings, hyper_shape(shape)), shape)
 
@@ -99,7 +103,7 @@ class SideInformedPrior(Prior):
         self.holder.build(self.gaussian)
 
     def start_at(self, y: Tensor, condition: Tensor | None = None) -> None:
-        """Begin with each channel's spread as its scale, and nearly 0 as its mean, where the networks end in heads.
+        """Begin with each channel's spread as its scale, and nearly 0 as its mean, in every `ScaleMeanHead`.
 
         Finding the spreads out would take most of a training; and means that begin at random are worse than none.
         """
@@ -109,6 +113,7 @@ class SideInformedPrior(Prior):
                 head.start_at(spread)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
+        """The densities of z, whose gradients are not clipped, and the networks."""
         densities = list(self.side.entropy_bottleneck.parameters())
         networks = [p for p in self.parameters() if all(p is not other for other in densities)]
         return [
@@ -150,9 +155,11 @@ class MeanScaleHyperprior(ScaleHyperprior):
     """Scales and means from the side information: its P = 2 M parameters, in this order."""
 
     def hyper_input(self, y: Tensor) -> Tensor:
+        """y itself: means depend on signs."""
         return y
 
     def scales_and_means(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """The two halves of the parameters (B, 2 M, h, w): (B, M, h, w) each."""
         scales, means = parameters.chunk(2, dim=1)
         return scales, means
 
@@ -163,10 +170,12 @@ class MeanScaleHyperprior(ScaleHyperprior):
 class WithMagnitudes(nn.Module):
     """(B, M, h, w) -> (B, 2 M, h, w): the values, then their magnitudes, which tell of scales at once.
 
-    (A network would have to find |y| first; until it has, z is of no use, and the rate forbids what is of no use.)
+    (A network would have to find |y| first; until it has, z only costs bits, and may become constant for good:
+    posterior collapse.)
     """
 
     def forward(self, y: Tensor) -> Tensor:
+        """y and |y|, one after another as channels."""
         return torch.cat([y, y.abs()], dim=1)
 
 
@@ -186,6 +195,7 @@ class ScaleMeanHead(nn.Module):
         self.channels = torch.arange(scales) if channels is None else channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, …) -> (B, scales + means, …), the scales within SCALE_MIN … SCALE_MAX."""
         logs, means = self.layer(x).tensor_split([self.scales], dim=1)
         logs = lower_bound(logs, math.log(SCALE_MIN))  # from beyond either end, gradients lead back
         logs = -lower_bound(-logs, -math.log(SCALE_MAX))
@@ -219,6 +229,7 @@ class SideBySide(nn.Module):
         self.networks = nn.ModuleList(networks)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, h, w) -> all networks' channels, (B, their sum, h, w)."""
         return torch.cat([network(x) for network in self.networks], dim=1)
 
 
@@ -236,7 +247,9 @@ def slim_hyperprior(kind: type[ScaleHyperprior], M: int) -> ScaleHyperprior:
 
 def with_head(side: SideInformation, scales: int) -> SideInformation:
     """The same, its synthesis ending in a `ScaleMeanHead`."""
+    assert isinstance(side.synthesis, nn.Sequential)  # as `slim_side` makes it, and its last layer is a convolution
     *layers, last = side.synthesis
+    assert isinstance(last, nn.Conv1d | nn.Conv2d)
     side.synthesis = nn.Sequential(*layers, ScaleMeanHead(last, scales))
     return side
 

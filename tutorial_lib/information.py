@@ -33,6 +33,9 @@ def entropy(pmf: Tensor | ArrayLike) -> Any:
     """Entropy in bits. pmf: (..., n), each row along the last axis a distribution. Returns (...).
 
     Raises ValueError for a pmf that is empty, has a negative or NaN entry, or does not sum to 1.
+
+    >>> entropy([0.5, 0.25, 0.25]), entropy([1.0, 0.0])
+    (1.5, 0.0)
     """
     return cross_entropy(pmf, pmf)
 
@@ -41,6 +44,9 @@ def cross_entropy(p: Tensor | ArrayLike, q: Tensor | ArrayLike) -> Any:
     """Bits per symbol, on average, when p is true and the code is made for q. p, q: (..., n). Returns (...).
 
     Infinite where q = 0 < p. Raises ValueError as `entropy` does, and if p and q have different shapes.
+
+    >>> cross_entropy([0.5, 0.25, 0.25], [0.25, 0.25, 0.5])  # a code made for another distribution
+    1.75
     """
     return _like(p, q, result=_cross_entropy(*_checked_pmfs(p, q)))
 
@@ -49,6 +55,9 @@ def kl_divergence(p: Tensor | ArrayLike, q: Tensor | ArrayLike) -> Any:
     """Bits per symbol that a code made for q wastes when p is true. p, q: (..., n). Returns (...).
 
     Infinite where q = 0 < p. Raises ValueError as `cross_entropy` does.
+
+    >>> kl_divergence([0.5, 0.25, 0.25], [0.25, 0.25, 0.5])  # cross-entropy less entropy
+    0.25
     """
     p_checked, q_checked = _checked_pmfs(p, q)
     wasted = _cross_entropy(p_checked, q_checked) - _cross_entropy(p_checked, p_checked)
@@ -56,7 +65,11 @@ def kl_divergence(p: Tensor | ArrayLike, q: Tensor | ArrayLike) -> Any:
 
 
 def bits(likelihoods: Tensor | ArrayLike) -> Any:
-    """What symbols of these likelihoods (any shape) cost together: the sum of -log2. Returns a scalar."""
+    """What symbols of these likelihoods (any shape) cost together: the sum of -log2. Returns a scalar.
+
+    >>> bits([0.5, 0.25, 0.125])
+    6.0
+    """
     return _like(likelihoods, result=_negative(torch.log2(_as_tensor(likelihoods)).sum()))
 
 
@@ -66,6 +79,9 @@ def bits_per_pixel(likelihoods: Mapping[str, Tensor] | Tensor | ArrayLike, num_p
     likelihoods: of any shape, or a dict of such, as a model's forward returns them: {"y": ..., "z": ...}.
     num_pixels: batch * height * width of the *images*, whatever the size of the latent.
     Raises ValueError if num_pixels is less than 1.
+
+    >>> bits_per_pixel({"y": [0.5, 0.25], "z": [0.5]}, num_pixels=16)
+    0.25
     """
     if num_pixels < 1:
         raise ValueError(f"num_pixels is {num_pixels}; it is the batch size times height times width of the images.")
@@ -79,7 +95,12 @@ def rate_distortion_loss(output: Mapping[str, Any], x: Tensor, lmbda: float) -> 
     output: what a model's forward returns: "x_hat", shaped like x, and "likelihoods", a dict of tensors.
     x: (B, C, H, W), values from 0 to 1. The factor 255² puts the error on the usual scale of 8-bit pixels.
     Returns {"loss", "bpp" (bits per pixel), "mse"}: 0-d tensors. A larger lmbda buys quality with bits.
-    Raises ValueError if x_hat is not shaped like x (it would broadcast in silence), or x not as above.
+    Raises ValueError if x_hat is not shaped like x (which would broadcast without a warning), or x not as above.
+
+    >>> x = torch.zeros(1, 3, 4, 4)
+    >>> output = {"x_hat": x + 0.1, "likelihoods": {"y": torch.full((1, 8, 1, 1), 0.25)}}
+    >>> {name: round(float(value), 2) for name, value in rate_distortion_loss(output, x, lmbda=0.01).items()}
+    {'loss': 7.5, 'bpp': 1.0, 'mse': 0.01}
     """
     x_hat = output["x_hat"]
     if x.dim() != 4 or x_hat.shape != x.shape:

@@ -39,6 +39,9 @@ def reflect_indices(length: int, before: int, after: int) -> Tensor:
     Returns int64 indices (before + length + after,), each in 0 … length − 1. An axis of a single pixel has
     nothing to reflect, so that pixel is repeated, as `numpy.pad` does. Raises ValueError on a negative pad or
     an empty axis.
+
+    >>> reflect_indices(4, 2, 3).tolist()
+    [2, 1, 0, 1, 2, 3, 2, 1, 0]
     """
     if length < 1:
         raise ValueError(f"An axis of {length} pixels cannot be padded; give at least one pixel.")
@@ -59,6 +62,9 @@ def reflect_pad(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tens
     Returns a new tensor (..., top + H + bottom, left + W + right), through which gradients flow. It equals
     `torch.nn.functional.pad(mode="reflect")` and `numpy.pad(mode="reflect")` wherever those are defined.
     Raises ValueError on a negative pad, an empty axis or fewer than two dimensions.
+
+    >>> reflect_pad(torch.tensor([[1, 2, 3]]), left=2, right=3, top=0, bottom=1).tolist()  # wider than the image
+    [[3, 2, 1, 2, 3, 2, 1, 2], [3, 2, 1, 2, 3, 2, 1, 2]]
     """
     height, width = _height_and_width(x)
     rows = reflect_indices(height, top, bottom).to(x.device)
@@ -71,6 +77,10 @@ def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, Padding]:
 
     x: (..., H, W). Returns the padded tensor, no larger than it must be, and the `Padding` that `crop` takes
     to undo it. Raises ValueError on an empty axis or a multiple below 1.
+
+    >>> padded, padding = pad_to_multiple(torch.zeros(1, 3, 45, 64), 16)
+    >>> tuple(padded.shape), padding
+    ((1, 3, 48, 64), Padding(left=0, right=0, top=0, bottom=3))
     """
     if multiple < 1:
         raise ValueError(f"Sizes can be multiples of 1, 2, 3, … but not of {multiple}.")
@@ -83,6 +93,10 @@ def crop(x: Tensor, padding: Padding) -> Tensor:
     """Cut a padding off again: (..., H, W) loses `padding`'s pixels on each side.
 
     Returns a view of x, not a copy. Raises ValueError if nothing would be left.
+
+    >>> x = torch.rand(1, 3, 45, 61)
+    >>> torch.equal(crop(*pad_to_multiple(x, 16)), x)
+    True
     """
     left, right, top, bottom = padding
     height, width = _height_and_width(x)

@@ -59,10 +59,12 @@ class Arithmetic(Protocol):
         """A layer or a network applied to x (B, C, h, w)."""
         ...
 
-    def relu(self, x: Tensor) -> Tensor: ...
+    def relu(self, x: Tensor) -> Tensor:
+        """x, where it is above 0; else 0. In fixed point kept in its range, too."""
+        ...
 
     def bounded(self, x: Tensor) -> Tensor:
-        """x, kept in the range of fixed point. It is of no importance to floats."""
+        """x, clamped to the range of fixed point. Floats stay as they are."""
         ...
 
     def given(self, x: Tensor) -> Tensor:
@@ -106,6 +108,8 @@ class PortableConv(nn.Conv2d):
 
     relu: are results below 0 cut off?
     """
+
+    bias: nn.Parameter  # a `Conv2d` may have none; this one has
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 1, relu: bool = True) -> None:
         super().__init__(channels_in, channels_out, kernel)

@@ -12,7 +12,7 @@ means included. Four things are put together in a way of their own:
 
 - **The first slice is coded in the passes of a pyramid** (09), for it holds each block's mean colours and slowest
   waves, at low rates most of a file's bits. Neighbouring blocks resemble each other, and slices of channels do not see
-  it: they are predicted from *other* channels. A position between four known ones is foretold better than one behind
+  it: they are predicted from *other* channels. A position between four known ones is predicted better than one beyond
   them: interpolating is easier than extrapolating.
 - **z has no network for its density.** One density for a hundred qualities would suit few of them. z is coded as y is,
   with the Gaussian tables; which of them suits a channel of z, a `QualityTable` says.
@@ -20,13 +20,13 @@ means included. Four things are put together in a way of their own:
 - **One stream, cut in pieces.** A string of its own would cost each slice six bytes. rANS is decoded in order, so the
   stream of all symbols is cut behind the last word that a slice needs. The first pieces are a picture of less detail.
 
-Training, rating, encoding and decoding are one control flow, `PortableSlices._scan`, an autoregressive scan: with
+Training, rating, encoding and decoding are one control flow, `PortableSlices.scan`, an autoregressive scan: with
 floats or in fixed point (`portable.Arithmetic`), and with a callback that quantizes, rates, codes or decodes.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -51,11 +51,11 @@ from tutorial_lib.portable import (
     from_fixed,
     portable_network,
 )
+from tutorial_lib.prior import Prior, Strings
+from tutorial_lib.quantization import add_uniform_noise
 from tutorial_lib.rans import BitstreamError, Decoder, encode_with_positions
 from tutorial_lib.rdoq import rdoq
 from tutorial_lib.slicing import ChannelSplit
-from tutorial_lib.training import batch_noise
-from tutorial_lib.transform_codec import Prior, Strings
 from tutorial_lib.variable_rate import LOWEST, ROW_SPACING, ROWS, QualityTable, quality_map
 
 # Networks and quality tables give **log-scales**, in units of 8 tables of the scale table: a factor of 2.7 in scale.
@@ -86,7 +86,7 @@ class PassPredictor(nn.Module):
     """Predicts slice 1 in one pass: everywhere, though only the positions of the pass count.
 
     A convolution over what is known starts as the mean of the nearest known positions, and what a small network adds
-    to it is to start near 0.
+    to it starts near 0.
     """
 
     def __init__(self, number: int, channels: int, P: int, inner: int) -> None:
@@ -155,9 +155,8 @@ class PortableSlices(Prior):
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """In training with floats, at any qualities (B,); else exactly what `compress` codes, at one whole quality."""
-        if condition is None:
-            raise ValueError("this prior is conditioned on a quality.")
-        return self._train(y, condition) if self.training else self._rate(y, condition)
+        quality = _given(condition)
+        return self._train(y, quality) if self.training else self._rate(y, quality)
 
     def build_coder(self) -> None:
         """Make the tables. Raises ValueError if any network could leave the range in which integers are exact."""
@@ -165,6 +164,7 @@ class PortableSlices(Prior):
         self.holder.build(self.gaussian)
 
     def check(self) -> None:
+        """Raise ValueError unless all sums of all networks are exact (`portable`), and the log-scales finite."""
         for module in self.modules():
             if isinstance(module, (PortableNetwork, PortableConv)):
                 module.check()
@@ -183,13 +183,13 @@ class PortableSlices(Prior):
             symbols.append(chosen.cpu().numpy())
             indexes.append(tables.expand(chosen.shape).cpu().numpy())
 
-        self._choose_all(y, condition, write)
+        self._choose_all(y, _given(condition), write)
         strings: list[list[bytes]] = [[] for _ in range(self.slices + 1)]
         ends = np.cumsum([part[0].size for part in symbols])
         last = [max(k for k, number in enumerate(numbers) if number == slice) for slice in range(self.slices + 1)]
         for b in range(len(y)):
-            flat = [np.concatenate([each[b].reshape(-1) for each in arrays]) for arrays in (symbols, indexes)]
-            stream, cuts = encode_with_positions(*flat, self.holder.coder.tables, ends[last])
+            flat, tables = (np.concatenate([each[b].reshape(-1) for each in arrays]) for arrays in (symbols, indexes))
+            stream, cuts = encode_with_positions(flat, tables, self.holder.coder.tables, ends[last])
             for pieces, begin, end in zip(strings, [0, *cuts], cuts, strict=False):
                 pieces.append(stream[begin:end])
         return strings
@@ -210,7 +210,7 @@ class PortableSlices(Prior):
             symbols = [decoder.pop(index) for decoder, index in zip(decoders, indexes, strict=True)]
             return _filled(means, where, torch.from_numpy(np.stack(symbols)).to(means.device))
 
-        y_hat = self._scan(condition, shape, read, FIXED_POINT)
+        y_hat = self.scan(_given(condition), shape, read, FIXED_POINT)
         if len(strings) == most:
             for decoder in decoders:
                 decoder.finish()
@@ -223,11 +223,11 @@ class PortableSlices(Prior):
         In slice 1 they are those of what is left when the nearest known positions' mean is taken away. What networks
         add begins near 0.
         """
-        assert condition is not None
-        for quality in condition.unique().tolist():
-            first, *others = self.channels.split(y[condition == quality])
+        qualities = _given(condition)
+        for quality in qualities.unique().tolist():
+            first, *others = self.channels.split(y[qualities == quality])
             pass_of, known, spreads = coding_passes("pyramid", *first.shape[-2:]).to(y.device), first * 0, []
-            for number, predictor in enumerate(self.passes):
+            for number, predictor in enumerate(self._pass_predictors):
                 means = predictor.nearest(known)
                 left = (first - means)[..., pass_of == number]  # (B, C, positions), none at all in very small crops
                 spreads.append((left.square().sum(dim=(0, 2)) / max(1, left[:, 0].numel())).sqrt())  # (C,)
@@ -235,44 +235,53 @@ class PortableSlices(Prior):
             spreads += [part.square().mean(dim=(0, 2, 3)).sqrt() for part in others]
             row = round((quality - LOWEST) / ROW_SPACING)
             self.base_log_scale.values[row] = log_scale_of(torch.cat(spreads).clamp(min=SCALE_MIN))
-        for network in (*(predictor.network for predictor in self.passes), *self.predictors):
-            network[-1].weight.mul_(0.01)
-            network[-1].bias.zero_()
+        for network in (*(predictor.network for predictor in self._pass_predictors), *self._slice_predictors):
+            last = cast(PortableConv, network[-1])
+            last.weight.mul_(0.01)
+            last.bias.zero_()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
+        """Two groups: "linear", the convolutions over known coefficients, and "prior", the rest."""
         # Coefficients may be hundreds: what multiplies them must move slowly, or one step makes their product jump.
-        slow = [p for each in self.passes for p in (*each.nearest.parameters(), *each.from_known.parameters())]
+        linear = [layer for each in self._pass_predictors for layer in (each.nearest, each.from_known)]
+        slow = [p for layer in linear for p in layer.parameters()]
         rest = [p for p in self.parameters() if all(p is not other for other in slow)]
         return [{"name": "linear", "params": slow, "lr": 1e-4}, {"name": "prior", "params": rest, "lr": 4e-3}]
 
     # ---- the scan, and what quantizes, rates and codes in it
 
-    def _scan(
-        self, condition: Tensor | None, shape: tuple[int, int], code: SymbolCallback, arithmetic: Arithmetic
-    ) -> Tensor:
-        """ŷ (B, M, h, w), of the size `shape`, in the arithmetic's numbers."""
-        if arithmetic is FLOATS:
-            quality, table = condition, QualityTable.forward
-        else:
-            quality, table = _one_quality(condition), QualityTable.fixed_point
+    @property
+    def _pass_predictors(self) -> list[PassPredictor]:
+        """`passes`; a ModuleList does not tell of what kind its modules are."""
+        return cast(list[PassPredictor], list(self.passes))
+
+    @property
+    def _slice_predictors(self) -> list[PortableNetwork]:
+        """`predictors`, in the same way."""
+        return cast(list[PortableNetwork], list(self.predictors))
+
+    def scan(self, condition: Tensor, shape: tuple[int, int], code: SymbolCallback, arithmetic: Arithmetic) -> Tensor:
+        """ŷ (B, M, h, w), of the size `shape`, in the arithmetic's numbers. condition: the qualities (B,)."""
+
+        def at_quality(table: QualityTable) -> Tensor:
+            return table(condition) if arithmetic is FLOATS else table.fixed_point(_one_quality(condition))
+
         z_size = hyper_shape(shape)
-        log_scales = table(self.z_log_scale, quality).expand(-1, -1, *z_size)
+        log_scales = at_quality(self.z_log_scale).expand(-1, -1, *z_size)
         everywhere = torch.ones(z_size, dtype=torch.bool, device=log_scales.device)
         z = code(0, everywhere, log_scales, torch.zeros_like(log_scales))
         # How this division rounds may depend on the machine; but none of the hundred results is near half a unit.
         hint = arithmetic.given(quality_map(condition, z))
         features = arithmetic.run(self.synthesis, torch.cat([z, hint], dim=1))[..., : shape[0], : shape[1]]
-        base = table(self.base_log_scale, quality).split(
-            [self.channels.sizes[0]] * PASSES + self.channels.sizes[1:], dim=1
-        )
+        base = at_quality(self.base_log_scale).split([self.channels.sizes[0]] * PASSES + self.channels.sizes[1:], dim=1)
         pass_of = coding_passes("pyramid", *shape).to(z.device)
         known = features.new_zeros(len(z), self.channels.sizes[0], *shape)
-        for number, predictor in enumerate(self.passes):
-            log_scales, means = predictor(features, known, arithmetic)
+        for number, pass_predictor in enumerate(self._pass_predictors):
+            log_scales, means = pass_predictor(features, known, arithmetic)
             y_hat = code(1, pass_of == number, log_scales + base[number], means)
             known = torch.where(pass_of < number, known, y_hat)
         done = [known]
-        for k, predictor in enumerate(self.predictors, start=1):
+        for k, predictor in enumerate(self._slice_predictors, start=1):
             seen = torch.cat([features, *done], dim=1)
             log_scales, means = arithmetic.run(predictor, seen).chunk(2, dim=1)
             done.append(code(k + 1, pass_of >= 0, log_scales + base[PASSES + k - 1], means))
@@ -284,34 +293,33 @@ class PortableSlices(Prior):
 
         def quantize(number: int, where: Tensor, log_scales: Tensor, means: Tensor) -> Tensor:
             scales = scale_of(log_scales)
-            if number == 0:  # a z that is rounded before it has learned to be large is all zeros, and stays so
-                z = parts[0] + batch_noise(parts[0])
+            if number == 0:  # noise, not rounding: against posterior collapse, see `SideInformation`
+                z = add_uniform_noise(parts[0])
                 likelihoods[0] = self.gaussian.likelihood(z, scales)
                 return z
             y_hat, rated = self.gaussian(parts[number], scales, means, weights[number - 1])
             likelihoods[number] = torch.where(where, rated, likelihoods[number])
             return torch.where(where, y_hat, means)
 
-        y_hat = self._scan(quality, (y.shape[-2], y.shape[-1]), quantize, FLOATS)
+        y_hat = self.scan(quality, (y.shape[-2], y.shape[-1]), quantize, FLOATS)
         return y_hat, {"y": self.channels.join(likelihoods[1:]), "z": likelihoods[0]}
 
-    def _rate(self, y: Tensor, condition: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        parts, _ = self._parts(y, condition)
+    def _rate(self, y: Tensor, quality: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        parts, _ = self._parts(y, quality)
         rated = [torch.ones_like(part) for part in parts]
 
         def note(number: int, chosen: Tensor, likelihoods: Tensor, tables: Tensor, where: Tensor) -> None:
             rated[number][..., where] = likelihoods
 
-        y_hat = self._choose_all(y, condition, note)
+        y_hat = self._choose_all(y, quality, note)
         return y_hat, {"y": self.channels.join(rated[1:]), "z": rated[0]}
 
-    def _choose_all(self, y: Tensor, condition: Tensor | None, note: Callable[..., None]) -> Tensor:
+    def _choose_all(self, y: Tensor, quality: Tensor, note: Callable[..., None]) -> Tensor:
         """Choose every symbol, as an encoder does; tell note(number, symbols, likelihoods, tables, where). Gives ŷ.
 
         Symbols, likelihoods and tables are (B, C, positions).
         """
-        assert condition is not None
-        parts, weights = self._parts(y, condition)
+        parts, weights = self._parts(y, quality)
 
         def choose(number: int, where: Tensor, log_scales: Tensor, means: Tensor) -> Tensor:
             tables = _tables(log_scales)[..., where]
@@ -327,7 +335,7 @@ class PortableSlices(Prior):
             note(number, symbols, likelihoods, tables, where)
             return _filled(means, where, symbols)
 
-        return from_fixed(self._scan(condition, (y.shape[-2], y.shape[-1]), choose, FIXED_POINT))
+        return from_fixed(self.scan(quality, (y.shape[-2], y.shape[-1]), choose, FIXED_POINT))
 
     def _parts(self, y: Tensor, quality: Tensor) -> tuple[list[Tensor], Sequence[Tensor | None]]:
         """z, then the slices of y, all before they are quantized; and the slices' distortion weights."""
@@ -350,8 +358,15 @@ def _filled(means: Tensor, where: Tensor, symbols: Tensor) -> Tensor:
     return y_hat.clamp(-LIMIT, LIMIT)
 
 
-def _one_quality(condition: Tensor | None) -> int:
+def _given(condition: Tensor | None) -> Tensor:
+    """The qualities (B,). Raises ValueError where there are none."""
+    if condition is None:
+        raise ValueError("this prior is conditioned on a quality.")
+    return condition
+
+
+def _one_quality(condition: Tensor) -> int:
     """The whole quality that all images of a batch are coded at. Raises ValueError if there is no such."""
-    if condition is None or len(condition) == 0 or (condition != condition[0].round()).any():
+    if len(condition) == 0 or (condition != condition[0].round()).any():
         raise ValueError("a batch is coded at one whole quality.")
     return int(condition[0])

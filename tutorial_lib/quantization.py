@@ -23,6 +23,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 
@@ -34,16 +35,35 @@ def round_ste(x: Tensor) -> Tensor:
     The result equals round(x) exactly, although it comes out of a sum: floats within a factor of two of each
     other subtract without error (Sterbenz 1974), and so do x and round(x); or round(x) is 0, and the sum is
     x - x. Only an infinite x does not stay itself but turns to NaN.
+
+    >>> x = torch.tensor([0.4, 0.6, -1.7], requires_grad=True)
+    >>> y = round_ste(x)
+    >>> y.tolist()
+    [0.0, 1.0, -2.0]
+    >>> y.sum().backward()  # the gradient of rounding itself would be 0
+    >>> x.grad.tolist()
+    [1.0, 1.0, 1.0]
     """
     return x + (torch.round(x) - x).detach()
 
 
-def add_uniform_noise(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def add_uniform_noise(x: Tensor, generator: torch.Generator | None = None, batch_dim: int = 0) -> Tensor:
     """Add independent noise, uniform on [-1/2, 1/2), to every element: rounding, for training.
 
     x: any shape, floating point. Returns the same shape and type; its gradient with respect to x is 1.
     generator: the source of the noise; None: torch's own for the device of x.
+
+    Of processes that train together (`training`), each adds its share, along batch_dim, of the noise that one process
+    with the whole batch would draw.
+
+    >>> noise = add_uniform_noise(torch.zeros(10_000), torch.Generator().manual_seed(0))
+    >>> bool((noise.abs() <= 0.5).all()), round(float(noise.var()), 3)  # 1/12, as the error of rounding
+    (True, 0.083)
     """
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        whole = torch.cat([x.detach()] * dist.get_world_size(), dim=batch_dim)
+        noise = torch.empty_like(whole).uniform_(-0.5, 0.5, generator=generator)
+        return x + noise.chunk(dist.get_world_size(), dim=batch_dim)[dist.get_rank()]
     return x + torch.empty_like(x).uniform_(-0.5, 0.5, generator=generator)
 
 
@@ -56,6 +76,10 @@ def soft_round(x: Tensor, alpha: float) -> Tensor:
 
     x: any shape, floating point. Returns the same shape and type.
     Raises ValueError unless 0 <= alpha < infinity.
+
+    >>> x = torch.tensor([0.0, 0.25, 0.5, 0.75])
+    >>> [[round(value, 2) for value in soft_round(x, alpha).tolist()] for alpha in (0.0, 5.0, 30.0)]
+    [[0.0, 0.25, 0.5, 0.75], [0.0, 0.07, 0.5, 0.93], [0.0, 0.0, 0.5, 1.0]]
     """
     if not 0 <= alpha < math.inf:  # written so that NaN fails too
         raise ValueError(f"soft_round needs 0 <= alpha < infinity, not {alpha}; the limit itself is torch.round.")
@@ -89,6 +113,11 @@ def error_statistics(
     step: the distance between neighbouring levels; it matters only with `levels`. The outermost levels serve
     half a step outwards too, so x is overload below levels[0] - step / 2 and above levels[1] + step / 2.
     Raises ValueError if the shapes differ or are empty, or if levels and step describe no quantizer.
+
+    >>> x = torch.tensor([0.2, 0.9, 5.0])
+    >>> measured = error_statistics(x, x.round().clamp(0, 2), levels=(0.0, 2.0))
+    >>> round(measured.mse, 4), round(measured.overload, 4)  # nearly all of it is clipping
+    (3.0167, 3.0)
     """
     if x.shape != x_hat.shape or x.numel() == 0:
         raise ValueError(

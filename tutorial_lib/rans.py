@@ -172,6 +172,12 @@ def encode(symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables) -> bytes:
     symbols: any shape; whole numbers (floats, too) in the range of int32.
     indexes: the same shape; integers in 0 ... T - 1.
     Returns 8 bytes or more, a multiple of 4. Raises ValueError for what cannot be coded.
+
+    >>> from tutorial_lib.cdf import CdfTables
+    >>> tables = CdfTables.from_pmfs([[0.25, 0.5, 0.2]], offsets=[-1], tail_masses=[0.05])
+    >>> data = encode([0, 1, -1, 0, 1000], [0] * 5, tables)  # 1000 is in no table: it is escaped
+    >>> len(data), decode(data, [0] * 5, tables).tolist()
+    (8, [0, 1, -1, 0, 1000])
     """
     return encode_with_positions(symbols, indexes, tables, [])[0]
 
@@ -212,6 +218,16 @@ def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int
     """Undo `encode`, given the same indexes and tables. Returns an int32 array shaped like `indexes`.
 
     Raises BitstreamError when the bytes cannot be such a stream, ValueError when indexes or tables are unfit.
+
+    >>> from tutorial_lib.cdf import CdfTables
+    >>> tables = CdfTables.from_pmfs([[0.25, 0.5, 0.2]], offsets=[-1], tail_masses=[0.05])
+    >>> data = encode([[0, 1], [-1, 0]], [[0, 0], [0, 0]], tables)
+    >>> decode(data, [[0, 0], [0, 0]], tables).tolist()
+    [[0, 1], [-1, 0]]
+    >>> decode(data[:-1], [0] * 4, tables)
+    Traceback (most recent call last):
+        ...
+    tutorial_lib.rans.BitstreamError: the stream has 7 bytes, not 8, 12, 16 ...: it is damaged.
     """
     decoder = Decoder(data, tables)
     symbols = decoder.pop(indexes)
@@ -223,6 +239,14 @@ class Decoder:
     """Decodes a stream in several pops, for indexes that depend on the symbols before them.
 
     Raises as `decode` does.
+
+    >>> from tutorial_lib.cdf import CdfTables
+    >>> tables = CdfTables.from_pmfs([[0.5, 0.4], [0.1, 0.8]], offsets=[0, 0], tail_masses=[0.1, 0.1])
+    >>> decoder = Decoder(encode([1, 0, 1], [0, 1, 0], tables), tables)
+    >>> first = decoder.pop([0])
+    >>> first.tolist(), decoder.pop([int(first[0]), 0]).tolist()  # the first symbol says which table comes next
+    ([1], [0, 1])
+    >>> decoder.finish()
     """
 
     def __init__(self, data: bytes, tables: CdfTables) -> None:

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.hyperprior import ScaleMeanHead, SideInformation, SideInformedPrior, slim_side
+from tutorial_lib.prior import Prior, Strings, check_count
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.transform_codec import Prior, Strings, check_parts
 
 
 class ChannelSplit(nn.Module):
@@ -89,7 +89,8 @@ class ChannelSlices(SideInformedPrior):
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         parameters, z_likelihoods = self.side(y)  # (B, P, h, w)
-        done, likelihoods = [], []
+        done: list[Tensor] = []
+        likelihoods = []
         for k, slice_y in enumerate(self.channels.split(y)):
             scales, means = self._predict(k, parameters, done)
             y_hat, slice_likelihoods = self.gaussian(slice_y, scales, means)
@@ -98,8 +99,10 @@ class ChannelSlices(SideInformedPrior):
         return self.channels.join(done), {"y": self.channels.join(likelihoods), "z": z_likelihoods}
 
     def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
+        """K + 1 parts: z's strings, then each slice's. See `Prior.compress`."""
         z_strings, parameters = self.side.compress(y)
-        done, strings = [], [z_strings]
+        done: list[Tensor] = []
+        strings = [z_strings]
         for k, slice_y in enumerate(self.channels.split(y)):
             scales, means = self._predict(k, parameters, done)
             strings.append(self.holder.coder.compress(slice_y, self.gaussian.indexes(scales), means))
@@ -160,6 +163,7 @@ class SpatialSlices(Prior):
         self.size = size
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Prior.forward`; but likelihoods are flat, (B, n) each: tile after tile."""
         y_hat, likelihoods = torch.empty_like(y), []
         for rows, columns in self._tiles(*y.shape[-2:]):
             y_hat[:, :, rows, columns], tile_likelihoods = self.prior(y[:, :, rows, columns], condition)
@@ -180,6 +184,7 @@ class SpatialSlices(Prior):
         self.prior.check()
 
     def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
+        """The prior's parts for each tile, in reading order. See `Prior.compress`."""
         tiles = self._tiles(*y.shape[-2:])
         return [part for rows, columns in tiles for part in self.prior.compress(y[:, :, rows, columns], condition)]
 
@@ -187,7 +192,7 @@ class SpatialSlices(Prior):
         """ŷ. A tile of which any string is lost (None) is 0: mid-grey, for most transforms."""
         tiles = self._tiles(*shape)
         per_tile = len(strings) // len(tiles)
-        check_parts(strings, max(1, per_tile) * len(tiles))
+        check_count(strings, max(1, per_tile) * len(tiles))
         decoded = []
         for n, (rows, columns) in enumerate(tiles):
             tile_strings = strings[n * per_tile : (n + 1) * per_tile]
@@ -215,15 +220,18 @@ def slim_slices(
 ) -> ChannelSlices:
     """Slices of a latent of many channels, around `slim_side`, trained on whole numbers."""
 
-    def network(channels_in: int, channels_out: int) -> nn.Sequential:
-        same = {"padding": 1, "padding_mode": "replicate"}
-        layers = (nn.Conv2d(channels_in, inner, 1), nn.LeakyReLU(), nn.Conv2d(inner, inner, 3, **same), nn.LeakyReLU())
-        return nn.Sequential(*layers, nn.Conv2d(inner, channels_out, 1))
+    def network(channels_in: int) -> list[nn.Module]:
+        """All but the last layer."""
+        same: dict[str, Any] = {"padding": 1, "padding_mode": "replicate"}
+        return [nn.Conv2d(channels_in, inner, 1), nn.LeakyReLU(), nn.Conv2d(inner, inner, 3, **same), nn.LeakyReLU()]
 
     before = [N + sum(sizes[:k]) for k in range(len(sizes))]
     predictors = []
     for b, size, channels in zip(before, sizes, ChannelSplit(sizes, order).order.split(list(sizes)), strict=True):
-        *layers, last = network(b, 2 * size)
+        layers, last = network(b), nn.Conv2d(inner, 2 * size, 1)
         predictors.append(nn.Sequential(*layers, ScaleMeanHead(last, size, channels)))
-    residuals = [network(b + size, size) for b, size in zip(before, sizes, strict=True)] if residual else None
+    residuals = None
+    if residual:
+        pairs = zip(before, sizes, strict=True)
+        residuals = [nn.Sequential(*network(b + size), nn.Conv2d(inner, size, 1)) for b, size in pairs]
     return ChannelSlices(slim_side(sum(sizes), N), sizes, predictors, order, residuals, noise=False)

@@ -17,7 +17,9 @@ DDP; `training_run` starts it.)
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -28,15 +30,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tutorial_lib.padding import reflect_pad
-from tutorial_lib.recipe import LMBDA, Recipe
-from tutorial_lib.transform_codec import Prior, TransformCodec
+from tutorial_lib.prior import Prior
+from tutorial_lib.recipe import LMBDA, MS_SSIM_SMALLEST, Recipe
+from tutorial_lib.transform_codec import TransformCodec
 
 # Bits grow nearly as λ^0.6. Divided by it, all qualities weigh about the same in what is minimised.
 BALANCE = 0.6
 # One unit of 255² · MSE costs about as much as so many of 1 − MS-SSIM: the ratio of the λ that CompressAI publishes
 # for the two (0.0018 … 0.0483 and 2.4 … 60.5).
 MS_SSIM_LAMBDA = 1300.0
-MS_SSIM_SMALLEST = 161  # pixels: it halves a picture four times and then wants a window of 11
 
 Loss = Callable[[Mapping[str, Any], Tensor, "Tensor | float", float], dict[str, Tensor]]
 
@@ -64,7 +66,7 @@ class RandomCrops:
         return torch.stack([self._crop(np.random.default_rng((self.seed, step, n))) for n in range(self.batch)])
 
     def _crop(self, rng: np.random.Generator) -> Tensor:
-        photo = self.photos[rng.integers(len(self.photos))]
+        photo = self.photos[int(rng.integers(len(self.photos)))]
         low, high = self.scales
         size = math.ceil(self.size / (low * (high / low) ** rng.random()))  # of what is cut out of the photo
         height, width = photo.shape[1:]
@@ -118,7 +120,8 @@ def _rate_and_error(output: Mapping[str, Any], x: Tensor, side_weight: float) ->
     pixels = x.shape[-2] * x.shape[-1]
     bpp = {name: -part.log2().flatten(1).sum(dim=1) / pixels for name, part in output["likelihoods"].items()}
     counted = [part * side_weight if name == "z" else part for name, part in bpp.items()]
-    return sum(bpp.values()), (output["x_hat"] - x).square().flatten(1).mean(dim=1), sum(counted)  # type: ignore
+    mse = (output["x_hat"] - x).square().flatten(1).mean(dim=1)
+    return reduce(operator.add, bpp.values()), mse, reduce(operator.add, counted)
 
 
 LOSSES: dict[str, Loss] = {"mse": rate_distortion, "ms-ssim": rate_ms_ssim}
@@ -162,6 +165,7 @@ class Training:
                 groups.append({**group, "lr": rate, "full_rate": rate})
         self.optimizer = torch.optim.Adam(groups)
         self.clipped = [p for group in groups if group.get("clip", True) for p in group["params"]]
+        self.unclipped = [p for group in groups if not group.get("clip", True) for p in group["params"]]
         self.network: nn.Module = DistributedDataParallel(codec) if self.world > 1 else codec
 
     def __iter__(self) -> Iterator[dict[str, float]]:
@@ -176,10 +180,10 @@ class Training:
     def _one_step(self) -> dict[str, float]:
         torch.manual_seed(seed_of(self.seed, self.step))  # of the noise inside the codec
         x = self.batches(self.step)
-        condition = self.codec.sample_condition(len(x), torch.Generator().manual_seed(seed_of(self.seed, self.step)))
+        condition = self.codec.sample_condition(len(x), torch.Generator().manual_seed(seed_of(self.seed, self.step, 1)))
         x, condition = self._share(x), None if condition is None else self._share(condition)
-        lmbda = self.codec.lagrange_multiplier(condition)
-        lmbda = self.recipe.lmbda if lmbda is None else lmbda
+        chosen = self.codec.lagrange_multiplier(condition)
+        lmbda = self.recipe.lmbda if chosen is None else chosen
         factor = cosine_schedule(self.step, self.recipe.steps, self.recipe.warm_up)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * factor
@@ -190,6 +194,7 @@ class Training:
         self.optimizer.zero_grad()
         (losses["cost"] * (LMBDA / lmbda) ** BALANCE).mean().backward()
         norm = nn.utils.clip_grad_norm_(self.clipped, self.recipe.clip)  # of gradients, already averaged over processes
+        norm = norm + nn.utils.clip_grad_norm_(self.unclipped, math.inf)  # which only looks at these
         if not (math.isfinite(record["loss"]) and norm.isfinite()):  # in one process, so in all
             raise ValueError(
                 f"the loss of step {self.step} is {record['loss']:.4g} with a gradient of length {norm.item():.4g}: "
@@ -244,17 +249,9 @@ def cosine_schedule(step: int, steps: int, warm_up: int) -> float:
     return min(1, (step + 1) / max(1, warm_up)) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
 
 
-def seed_of(seed: int, step: int) -> int:
-    """A seed of its own for each step of a run."""
-    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
-
-
-def batch_noise(like: Tensor) -> Tensor:
-    """Uniform noise on [−½, ½) for a latent (B, …): of processes that train together, each gets the rows that one
-    process with the whole batch would draw for it."""
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    noise = torch.rand(world * len(like), *like.shape[1:], dtype=like.dtype) - 0.5
-    return noise.chunk(world)[rank].to(like.device)
+def seed_of(*numbers: int) -> int:
+    """A seed of its own for each step of a run, (seed, step), and for what else is drawn there, (seed, step, 1)."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def fit_prior(

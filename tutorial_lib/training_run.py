@@ -3,7 +3,7 @@
 Until a run is done, what it continues from lies in a file of its own: a checksum, what the run is (so that it is not
 continued as another one), and `Training.state`. It is written whole, so there is always one that is intact.
 
-Under torchrun there are many processes. `process_group` joins them; the first, of rank 0, speaks and writes.
+Under torchrun there are many processes. `process_group` joins them; only the first, of rank 0, prints and writes files.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def restore(training: Training, path: Path, description: Mapping[str, Any]) -> N
 
 
 def check_room(training: Training, folder: Path) -> None:
-    """Can the folder be written to, and does it hold two states of a run, the next beside the last, and the rest?
+    """Raise OSError if the folder cannot be written to, ValueError if it has no room for what a run keeps there.
 
-    Raises OSError or ValueError.
+    That is two states, the next one beside the last, and the finished checkpoint.
     """
     with tempfile.TemporaryFile(dir=folder):
         pass
@@ -122,7 +122,7 @@ def _progress(records: deque[dict[str, float]]) -> str:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM leave word, and no step is left half done. Yields what tells whether one came."""
+    """Catch Ctrl-C and SIGTERM, so that a step is finished first. Yields a function: has one of them come?"""
     came: list[int] = []
     before = {kind: signal.signal(kind, lambda number, _: came.append(number)) for kind in STOPPING}
     try:
@@ -161,5 +161,5 @@ def process_group(device: str | None) -> Iterator[str]:
 
 
 def is_rank_zero() -> bool:
-    """Is it this process that speaks and writes? torchrun numbers them."""
+    """Is this process the one that prints and writes files? True without torchrun, which numbers its processes."""
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"

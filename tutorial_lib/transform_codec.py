@@ -1,149 +1,38 @@
-"""The frame that makes a codec of two transforms and a prior; what a prior has to offer; and the simplest one.
+"""The frame that makes a codec of two transforms and a prior: tensors, files and checkpoints.
 
     x ─ pad ─ analysis ─ y ─ prior.compress ─ strings ─ prior.decompress ─ ŷ ─ synthesis ─ crop ─ x̂
                                   └──── .lic file ────┘
 
-A **prior** knows how likely each latent ŷ is, and how to write it down: `Prior` says what the frame asks of it. Every
-prior of the course is one, so that one takes another's place by one word: `FactorizedPrior` here, hyperpriors,
-context models and slices in later notebooks. `TransformCodec` is the frame: tensors, files and checkpoints.
-
-What a variable-rate codec depends on, its quality, is the **condition**: (B,) numbers, one for each image. Transforms
-and priors get it as their second argument. Elsewhere there is none, and it is None.
-
-A checkpoint names the factory that builds its codec, and the settings that the factory was given: `register_codec`.
+`Prior` says what the frame asks of a prior, and `FactorizedPrior` is the simplest one (both of `prior`). A checkpoint
+names the factory that builds its codec, and the settings that the factory was given (`register_codec`, of
+`codec_registry`). They can be imported from here, too: a codec of one's own needs this module and its transforms.
 
 The frame minimises R + λ·D (Ballé, Laparra & Simoncelli 2017); `training` does it.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import inspect
 import json
 import operator
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from tutorial_lib import bitstream
-from tutorial_lib.entropy_bottleneck import EntropyBottleneck
+from tutorial_lib.codec_registry import UnknownCodec, create_codec, register_codec
 from tutorial_lib.entropy_coder import CoderHolder
 from tutorial_lib.files.checkpoints import read_checkpoint, shipped, write_checkpoint
 from tutorial_lib.files.images import from_pil, to_float, to_uint8
 from tutorial_lib.padding import crop, pad_to_multiple
+from tutorial_lib.prior import FactorizedPrior, Prior, Strings
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.rdoq import rdoq
 
-Strings = Sequence[Sequence[bytes] | None]  # a part, then an image; None: a part that is lost
-
-
-class Prior(nn.Module):
-    """How likely a latent is, and how to write it down. y: (B, M, h, w), or whatever the transforms agree on.
-
-    Of the parts that `compress` writes, one string an image each, a decoder needs the first `required_parts`; then
-    come `slices` parts that it can do without, for a picture of less detail.
-    """
-
-    required_parts: int | None = 1  # None: it depends on the latent's size
-    slices: int = 0
-
-    def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """y -> (y_hat like y, likelihoods: a tensor for each latent, such as {"y": like y, "z": …}).
-
-        In training, stand-ins for rounding pass a gradient; in evaluation mode y_hat is exactly what `decompress`
-        gives. The bits of an image are the sum of −log2 of its likelihoods.
-        """
-        raise NotImplementedError
-
-    def build_coder(self) -> None:
-        """Make the coding tables: once, after training. Raises ValueError where the parameters have diverged."""
-        raise NotImplementedError
-
-    def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
-        """y -> for each part one list of B strings.
-
-        Raises RuntimeError before `build_coder`, ValueError where y is not finite.
-        """
-        raise NotImplementedError
-
-    def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
-        """Undo `compress`: y_hat, equal to the forward pass in evaluation mode, bit for bit.
-
-        shape: the latent's (h, w). Raises rans.BitstreamError for damaged strings, or too few of them.
-        """
-        raise NotImplementedError
-
-    def start_at(self, y: Tensor, condition: Tensor | None = None) -> None:
-        """Before training: begin at what the latents of some images tell, such as each channel's spread. Or not."""
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """What an optimizer is given: {"name", "params", "lr"}, and "clip": False for what is not clipped."""
-        return [{"name": "prior", "params": list(self.parameters()), "lr": 1e-3}]
-
-    def check(self) -> None:
-        """Raise ValueError where an encoder and a decoder could come to different results."""
-
-
-def check_parts(strings: Strings, count: int) -> Strings:
-    """The strings, if there are as many parts as a prior writes; else BitstreamError."""
-    if len(strings) != count:
-        raise BitstreamError(f"this codec writes {count} string(s) a picture, not {len(strings)}.")
-    return strings
-
-
-# ---- the simplest prior
-
-
-class IntegerPrior(EntropyBottleneck):
-    """A factorized prior of whole numbers, trained on the very symbols that will be coded.
-
-    Rounding is centred on 0: of a density that has been trained at whole numbers only, the median means nothing.
-    """
-
-    def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """y (B, C, ...) -> (round(y), likelihoods), in training as in use; only the gradients are stand-ins."""
-        return rdoq(y, self.rate) if self.training else super().forward(y)
-
-    def _refresh_medians(self) -> None:
-        """They stay 0."""
-
-
-class FactorizedPrior(Prior):
-    """One density a channel, and nothing else is known about a latent (B, channels, h, w)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.entropy_bottleneck = IntegerPrior(channels)
-        self.holder = CoderHolder()
-
-    def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        y_hat, likelihoods = self.entropy_bottleneck(y)
-        return y_hat, {"y": likelihoods}
-
-    def build_coder(self) -> None:
-        self.holder.build(self.entropy_bottleneck)
-
-    def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
-        return [self.holder.coder.compress(y)]
-
-    def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
-        (y_strings,) = check_parts(strings, 1)
-        return self.holder.coder.decompress(y_strings, shape)  # (B, C, h, w)
-
-    def start_at(self, y: Tensor, condition: Tensor | None = None) -> None:
-        """Begin with logistic densities as wide as the channels: they differ a thousandfold."""
-        self.entropy_bottleneck.start_at_widths(y.abs().mean(dim=(0, 2, 3)).clamp(min=0.1))
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        return [{"name": "densities", "params": list(self.parameters()), "lr": 3e-2, "clip": False}]
-
-
-# ---- the frame
+__all__ = ["FactorizedPrior", "Prior", "TransformCodec", "create_codec", "register_codec"]
 
 
 class TransformCodec(nn.Module):
@@ -154,6 +43,13 @@ class TransformCodec(nn.Module):
     prior:     a `Prior`.
 
     A variable-rate codec sets `qualities` and `default_quality`; its transforms take the condition, too.
+
+    >>> there, back = nn.Conv2d(3, 8, 2, stride=2), nn.ConvTranspose2d(8, 3, 2, stride=2)
+    >>> codec = TransformCodec(there, back, FactorizedPrior(8), stride=2).eval()
+    >>> codec.build_coder()
+    >>> x = torch.rand(1, 3, 5, 7)
+    >>> torch.equal(codec.decompress(**codec.compress(x))["x_hat"], codec(x)["x_hat"])
+    True
     """
 
     name: str | None = None  # the factory that it came from, and what the factory was given: see `register_codec`
@@ -223,11 +119,13 @@ class TransformCodec(nn.Module):
             if quality is not None:
                 raise ValueError(f"this codec has one quality; leave {quality!r} out.")
             return None
-        try:
-            number = cls.default_quality if quality is None else operator.index(quality)
-        except TypeError:
-            number = None
-        if isinstance(quality, bool) or number not in cls.qualities:
+        number = cls.default_quality
+        if quality is not None:
+            try:
+                number = None if isinstance(quality, bool | np.bool_) else operator.index(quality)
+            except TypeError:
+                number = None
+        if number not in cls.qualities:
             span = f"from {cls.qualities[0]} to {cls.qualities[-1]}"
             raise ValueError(f"a quality is a whole number {span}, not {quality!r}.")
         return number
@@ -240,6 +138,7 @@ class TransformCodec(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return next(self.parameters()).device
 
     # ---- training
@@ -254,8 +153,9 @@ class TransformCodec(nn.Module):
 
     def start_at(self, x: Tensor) -> None:
         """Before training: let the prior begin at the latents of a batch x (B, 3, H, W)."""
+        padded, _ = pad_to_multiple(x, self.stride)
         with torch.no_grad():
-            self.prior.start_at(self._analyse(x, None))
+            self.prior.start_at(self._analyse(padded, None))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What an optimizer is given: the transforms, then the prior's groups (see `Prior.parameter_groups`)."""
@@ -292,8 +192,11 @@ class TransformCodec(nn.Module):
         wanted = None if slices is None else self._parts_of(slices)
         stream = bitstream.unpack(data, wanted)
         stream.check_made_by(self._known_name(), self.fingerprint())
+        if stream.quality not in (self.qualities or (0,)):
+            raise BitstreamError(f"the file is damaged: it is of quality {stream.quality}, which this codec lacks.")
         if wanted is None and self.prior.slices and len(stream.strings) != self._parts_of(self.prior.slices):
-            raise BitstreamError(f"the file lacks slices: it holds {len(stream.strings)} strings.")
+            held, whole = len(stream.strings), self._parts_of(self.prior.slices)
+            raise BitstreamError(f"the file holds {held} string(s), while a picture with all its slices takes {whole}.")
         strings = [[string] for string in stream.strings]
         x_hat = self.decompress(strings, (stream.height, stream.width), stream.quality or None)["x_hat"]
         return to_uint8(x_hat.cpu())
@@ -350,19 +253,23 @@ class TransformCodec(nn.Module):
             raise ValueError(f"no checkpoint of {cls.__name__} comes with the course; name one.")
         path = shipped(str(cls.checkpoint)) if path is None else Path(path)
         metadata, state = read_checkpoint(path)
+        for fact in ("codec", "settings"):
+            if fact not in metadata:
+                raise ValueError(f"{path} is no checkpoint of a codec: it does not say its {fact}.")
         try:
-            codec = create_codec(metadata["codec"], **json.loads(metadata["settings"]))
+            codec = create_codec(metadata["codec"], **_settings_of(metadata))
             if not isinstance(codec, cls):
                 raise ValueError(f"it is one of {metadata['codec']}, not of {cls.__name__}.")
             codec.load_state_dict(state)
             codec._check()
         except UnknownCodec:
             raise
-        except KeyError as error:
-            raise ValueError(f"{path} is no checkpoint of a codec: it does not say its {error.args[0]}.") from error
-        except (RuntimeError, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split(":")[0].split()) if isinstance(error, RuntimeError) else str(error)
-            raise ValueError(f"{path} cannot be used as a checkpoint: {reason.rstrip('.')}.") from error
+        except RuntimeError as error:  # PyTorch's: it names every weight that does not fit
+            reason = f"its weights are not those of {metadata['codec']} with the settings that it names"
+            raise ValueError(f"{path} cannot be used as a checkpoint: {reason}.") from error
+        except (ValueError, TypeError, LookupError) as error:
+            reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")  # one sentence
+            raise ValueError(f"{path} cannot be used as a checkpoint: {reason}.") from error
         if not codec.is_built:
             raise ValueError(f"{path} holds no coding tables; call build_coder() before saving.")
         return codec.eval()
@@ -380,80 +287,12 @@ class TransformCodec(nn.Module):
         return self.name
 
 
-# ---- the names of codecs
-
-Factory = TypeVar("Factory", bound=Callable[..., TransformCodec])
-
-FACTORIES: dict[str, Callable[..., TransformCodec]] = {}  # what `register_codec` has seen so far
-
-
-class UnknownCodec(ValueError):
-    """No factory of that name has been registered."""
-
-
-def register_codec(name: str) -> Callable[[Factory], Factory]:
-    """Give a factory, a function `(**settings) -> TransformCodec` or such a class, the name by which files know it.
-
-    What it makes remembers the name and the settings, defaults included, so that `save`, `load`, `encode` and `decode`
-    work. Settings are what JSON holds: numbers, strings, booleans, lists. Of two factories with one name the later
-    one counts. Raises ValueError for a name that no file can hold.
-
-    >>> @register_codec("two_convolutions")
-    ... def two_convolutions(channels=8):
-    ...     there, back = nn.Conv2d(3, channels, 2, stride=2), nn.ConvTranspose2d(channels, 3, 2, stride=2)
-    ...     return TransformCodec(there, back, FactorizedPrior(channels), stride=2)
-    >>> two_convolutions(channels=4).settings
-    {'channels': 4}
-    """
-    bitstream.check_name(name)
-
-    def register(factory: Factory) -> Factory:
-        signature = inspect.signature(factory)
-
-        def remember(codec: TransformCodec, args: Sequence[Any], settings: dict[str, Any]) -> None:
-            bound = signature.bind(*args, **settings)
-            bound.apply_defaults()
-            given = dict(bound.arguments)
-            for parameter in signature.parameters.values():
-                if parameter.kind is parameter.VAR_KEYWORD:
-                    given.update(given.pop(parameter.name))
-            codec.name, codec.settings = name, json.loads(json.dumps(given))
-
-        if isinstance(factory, type):
-            original = factory.__init__
-
-            @functools.wraps(original)
-            def initialise(self: TransformCodec, *args: Any, **settings: Any) -> None:
-                original(self, *args, **settings)
-                if type(self) is factory:  # and no class that derives from it
-                    remember(self, args, settings)
-
-            factory.__init__ = initialise  # type: ignore[misc]
-            registered = factory
-        else:
-
-            @functools.wraps(factory)
-            def build(*args: Any, **settings: Any) -> TransformCodec:
-                codec = factory(*args, **settings)
-                remember(codec, args, settings)
-                return codec
-
-            registered = build  # type: ignore[assignment]
-        FACTORIES[name] = registered
-        return registered
-
-    return register
-
-
-def create_codec(name: str, **settings: Any) -> TransformCodec:
-    """A fresh codec of a registered factory. Raises UnknownCodec, ValueError for settings that it does not take."""
-    if name not in FACTORIES:
-        known = ", ".join(sorted(FACTORIES)) or "none"
-        raise UnknownCodec(f"no codec is called {name!r}; known here: {known}.")
-    signature = inspect.signature(FACTORIES[name])
+def _settings_of(metadata: dict[str, str]) -> dict[str, Any]:
+    """The settings that a checkpoint names. Raises ValueError where they are not JSON, or not settings by name."""
     try:
-        signature.bind(**settings)
-    except TypeError as error:
-        takes = ", ".join(signature.parameters) or "none"
-        raise ValueError(f"the settings of {name} do not fit ({error}); it takes {takes}.") from None
-    return FACTORIES[name](**settings)
+        settings = json.loads(metadata["settings"])
+    except ValueError:
+        settings = None
+    if not isinstance(settings, dict):
+        raise ValueError("its settings are no JSON object")
+    return settings

@@ -1,13 +1,13 @@
-"""One network for every quality: lapped cosines, gains that depend on the quality, and refinements that are told of it.
+"""One network for every quality: lapped cosines, gains that depend on the quality, and refinements conditioned on it.
 
     x ─ pre-filter ─ cosines ─ · gain ─ refine ─ y ─ (…) ─ ŷ ─ refine ─ : gain ─ cosines ─ post-filter ─ deblock ─ x̂
                                   ↑       ↑                       ↑        ↑                             ↑
     quality ──────────────────────┴───────┴───────────────────────┴────────┴─────────────────────────────┘
 
-A rate takes a step of the quantizer, 1 / gain, and that is nearly all it takes (Cui et al. 2021, "Asymmetric gained
-deep image compression with continuous rate adaptation"). λ(quality) says how much an error costs. The step that suits
-it is c / √λ, as in `first_codec`; every coefficient learns by how much its own departs from that. What depends on the
-quality is kept in a `QualityTable`: a row for each of ten qualities, interpolated in between.
+What sets the rate is the quantizer's step, 1 / gain, and little else (Cui et al. 2021, "Asymmetric gained deep image
+compression with continuous rate adaptation"). λ(quality), the Lagrange multiplier, weighs distortion against bits. The
+step that suits it is c / √λ, as in `first_codec`; every coefficient learns how much its own departs from that. What
+depends on the quality is kept in a `QualityTable`: a row for each of ten qualities, interpolated in between.
 
 `first_codec`'s blocks end abruptly, and their edges show. Here pixels on both sides of an edge are mixed before the
 cosines, by an orthonormal 16 × 16 matrix, and unmixed after them, so that each coefficient's picture fades out into
@@ -22,12 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib.dct_transforms import BLOCK, Refinement, dct_filters, dct_matrix, parameter_groups
+from tutorial_lib.padding import pad_to_multiple
 from tutorial_lib.portable import to_fixed
 from tutorial_lib.transform_codec import TransformCodec
 
 LOWEST, HIGHEST = 1, 100  # qualities
 ROWS, ROW_SPACING = 10, 11  # of a table: its rows, and how many qualities lie between two
-LAMBDA_LOWEST, LAMBDA_HIGHEST = 0.0004, 0.12  # the price of an error at either end
+LAMBDA_LOWEST, LAMBDA_HIGHEST = 0.0004, 0.12  # the Lagrange multiplier at either end
 STEP = 4.5  # times 1 / √λ: the quantizer's step before training, in grey levels
 
 
@@ -97,6 +98,8 @@ def filter_edges(x: Tensor, matrix: Tensor) -> Tensor:
 class GainedAnalysis(nn.Module):
     """Pixels to coefficients in units of the quality's step: (B, 3, H, W), (B,) -> (B, M, H/16, W/16)."""
 
+    prefilter: Tensor
+
     def __init__(self, hidden: int, depth: int) -> None:
         super().__init__()
         filters = dct_filters().flatten(1)  # (M, 3 · 16 · 16)
@@ -118,6 +121,7 @@ class GainedAnalysis(nn.Module):
         return lambda_of(quality)[:, None, None, None] / (3 * self.gain(quality).square())
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        """x in [0, 1], height and width multiples of 16; quality (B,), real numbers from 1 to 100."""
         with torch.autocast(x.device.type, enabled=False):  # coefficients in the thousands need all of float32
             blocks = F.pixel_unshuffle(filter_edges(x - 0.5, self.prefilter), BLOCK)  # (B, 768, H/16, W/16)
             y = self.dct(blocks) * 255 * self.gain(quality)  # (B, M, H/16, W/16)
@@ -126,6 +130,8 @@ class GainedAnalysis(nn.Module):
 
 class GainedSynthesis(nn.Module):
     """Coefficients back to pixels: (B, M, H/16, W/16), (B,) -> (B, 3, H, W)."""
+
+    prefilter: Tensor
 
     def __init__(self, hidden: int, depth: int, deblock: int) -> None:
         super().__init__()
@@ -138,6 +144,7 @@ class GainedSynthesis(nn.Module):
         self.deblock = DeblockingFilter(deblock)
 
     def forward(self, y_hat: Tensor, quality: Tensor) -> Tensor:
+        """y_hat: in units of the quality's step; quality (B,). The picture is not clamped to [0, 1]."""
         y = self.refine(y_hat, quality_map(quality, y_hat))  # (B, M, H/16, W/16)
         step = self.log_step(quality).exp() * (STEP / lambda_of(quality).sqrt())[:, None, None, None]
         with torch.autocast(y.device.type, enabled=False):
@@ -147,13 +154,14 @@ class GainedSynthesis(nn.Module):
 
 
 class DeblockingFilter(nn.Module):
-    """Takes away the edges between blocks: a small network over pixels, four of them a position, that starts as 0."""
+    """Removes the edges between blocks: a small network over pixels, four of them a position, that starts as 0."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.refine = Refinement(12, hidden, hints=1)
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        """x (B, 3, H, W), quality: the map (B, 1, H, W) of `quality_map` -> like x."""
         fours = F.pixel_unshuffle(x, 2)  # (B, 12, H/2, W/2)
         return F.pixel_shuffle(self.refine(fours, quality[:, :, ::2, ::2]), 2)  # (B, 3, H, W)
 
@@ -165,9 +173,11 @@ class VariableRateCodec(TransformCodec):
     default_quality = 50
 
     def sample_condition(self, count: int, generator: torch.Generator) -> Tensor:
+        """Uniform over the range of qualities, real numbers: (count,)."""
         return LOWEST + (HIGHEST - LOWEST) * torch.rand(count, generator=generator)
 
     def lagrange_multiplier(self, condition: Tensor | None) -> Tensor:
+        """`lambda_of` the qualities: (B,). Raises ValueError for None."""
         if condition is None:
             raise ValueError("a codec of variable rate is trained at a quality for each image.")
         return lambda_of(condition)
@@ -177,7 +187,8 @@ class VariableRateCodec(TransformCodec):
         """The prior begins at the latents of x (B, 3, H, W) at each quality that a `QualityTable` has a row for."""
         rows = torch.arange(LOWEST, HIGHEST + 1.0, ROW_SPACING, device=x.device)
         quality = rows.repeat_interleave(len(x))
-        self.prior.start_at(self.analysis(x.repeat(len(rows), 1, 1, 1), quality), quality)
+        padded, _ = pad_to_multiple(x, self.stride)
+        self.prior.start_at(self.analysis(padded.repeat(len(rows), 1, 1, 1), quality), quality)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [*parameter_groups(self.analysis, self.synthesis), *self.prior.parameter_groups()]

@@ -71,12 +71,12 @@ def outcome(data, indexes, tables):
     return symbols
 
 
-def outcome_in_pulls(rng, data, indexes, tables):
+def outcome_in_pops(rng, data, indexes, tables):
     """The same, of a decoder that is asked for a few symbols at a time."""
     try:
         decoder = Decoder(data, tables)
         cuts = np.sort(rng.integers(0, indexes.size + 1, rng.integers(0, 9)))
-        symbols = [decoder.pull(piece) for piece in np.split(indexes.ravel(), cuts)]
+        symbols = [decoder.pop(piece) for piece in np.split(indexes.ravel(), cuts)]
         decoder.finish()
     except BitstreamError:
         return None
@@ -84,16 +84,16 @@ def outcome_in_pulls(rng, data, indexes, tables):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_streams_in_pulls_are_refused_when_they_are_in_one(random_tables, random_symbols, damage):
+def test_damaged_streams_in_pops_are_refused_when_they_are_in_one(random_tables, random_symbols, damage):
     rng = np.random.default_rng(7)
     for _ in range(150):
         tables = random_tables(rng)
         indexes = rng.integers(0, len(tables.length), int(rng.integers(0, 60)))
         data = encode(random_symbols(rng, tables, indexes, 2**31), indexes, tables)
         for stream in (data, DAMAGES[damage](rng, data)):
-            at_once, in_pulls = outcome(stream, indexes, tables), outcome_in_pulls(rng, stream, indexes, tables)
-            assert (at_once is None) == (in_pulls is None)
-            assert at_once is None or (at_once == in_pulls).all()
+            at_once, in_pops = outcome(stream, indexes, tables), outcome_in_pops(rng, stream, indexes, tables)
+            assert (at_once is None) == (in_pops is None)
+            assert at_once is None or (at_once == in_pops).all()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

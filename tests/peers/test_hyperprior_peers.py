@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 pytest.importorskip("compressai")
 from compressai import models
@@ -22,10 +22,6 @@ from tutorial_lib.hyperprior import (
 from tutorial_lib.transform_codec import TransformCodec
 
 N, M = 32, 48
-
-
-def picture(*shape: int, seed: int = 0) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def lively(kind: str) -> nn.Module:
@@ -50,10 +46,10 @@ def pair(request: pytest.FixtureRequest) -> tuple[TransformCodec, nn.Module]:
     return from_compressai(theirs.state_dict()), theirs
 
 
-def test_the_test_models_have_something_to_code(pair: tuple) -> None:
+def test_the_test_models_have_something_to_code(pair: tuple, noise) -> None:
     _, theirs = pair
     with torch.no_grad():
-        y = theirs.g_a(picture(1, 3, 128, 192))
+        y = theirs.g_a(noise(1, 3, 128, 192))
         z = theirs.h_a(y if isinstance(theirs, models.MeanScaleHyperprior) else y.abs())
         assert y.round().unique().numel() > 12 and z.round().unique().numel() > 5
         scales = theirs.h_s(theirs.entropy_bottleneck(z)[0])[:, :M]
@@ -68,9 +64,9 @@ def test_their_weights_make_the_codec_of_that_name(pair: tuple) -> None:
     assert sum(p.numel() for p in ours.parameters()) == expected
 
 
-def test_the_same_forward_pass(pair: tuple) -> None:
+def test_the_same_forward_pass(pair: tuple, noise) -> None:
     ours, theirs = pair
-    x = picture(2, 3, 128, 192)
+    x = noise(2, 3, 128, 192)
     with torch.no_grad():
         output, expected = ours(x), theirs(x)
     torch.testing.assert_close(output["x_hat"], expected["x_hat"], rtol=0, atol=1e-6)
@@ -79,13 +75,13 @@ def test_the_same_forward_pass(pair: tuple) -> None:
         assert (output["likelihoods"][name] - likelihoods).abs().max() <= 1e-6
 
 
-def test_the_same_training_step(pair: tuple) -> None:
+def test_the_same_training_step(pair: tuple, noise) -> None:
     """Noise for z, then noise for y: with the same seed it is the same noise."""
     gradients = []
     for model in pair:
         model.train().zero_grad()
         torch.manual_seed(3)
-        x = picture(2, 3, 64, 128)
+        x = noise(2, 3, 64, 128)
         output = model(x)
         rate = sum(-value.log2().sum() for value in output["likelihoods"].values())
         (rate + 1000 * (output["x_hat"] - x).square().mean()).backward()
@@ -102,9 +98,9 @@ def test_the_same_training_step(pair: tuple) -> None:
 
 
 @pytest.mark.parametrize("size", [(128, 192), (64, 64)])
-def test_the_same_strings_and_each_decodes_the_others(pair: tuple, size: tuple[int, int]) -> None:
+def test_the_same_strings_and_each_decodes_the_others(pair: tuple, size: tuple[int, int], noise) -> None:
     ours, theirs = pair
-    x = picture(2, 3, *size)
+    x = noise(2, 3, *size)
     with torch.no_grad():
         coded, expected = ours.compress(x), theirs.compress(x)
         z_strings, y_strings = coded["strings"]
@@ -117,40 +113,40 @@ def test_the_same_strings_and_each_decodes_the_others(pair: tuple, size: tuple[i
 
 
 @pytest.mark.parametrize("size", [(17, 64), (65, 130), (33, 100)])
-def test_sizes_that_theirs_cannot_take(pair: tuple, size: tuple[int, int]) -> None:
+def test_sizes_that_theirs_cannot_take(pair: tuple, size: tuple[int, int], noise) -> None:
     ours, theirs = pair
-    x = picture(2, 3, *size)
+    x = noise(2, 3, *size)
     with pytest.raises(RuntimeError), torch.no_grad():
         theirs(x)
     with torch.no_grad():
         assert torch.equal(ours.decompress(**ours.compress(x))["x_hat"], ours(x)["x_hat"])
 
 
-def test_tables_built_anew(pair: tuple) -> None:
+def test_tables_built_anew(pair: tuple, noise) -> None:
     """Those of y are theirs; those of z need not be, but code the same symbols."""
     ours, theirs = pair
     again = from_compressai(theirs.state_dict())
     again.build_coder()
-    assert again.prior.slot.coder.tables == ours.prior.slot.coder.tables
+    assert again.prior.holder.coder.tables == ours.prior.holder.coder.tables
     eb = theirs.entropy_bottleneck
-    assert ours.prior.side.slot.coder.tables == CdfTables(eb._quantized_cdf, eb._cdf_length, eb._offset)
-    assert torch.equal(ours.prior.side.slot.coder.medians, eb.quantiles[:, 0, 1])
-    x = picture(1, 3, 64, 128)
+    assert ours.prior.side.holder.coder.tables == CdfTables(eb._quantized_cdf, eb._cdf_length, eb._offset)
+    assert torch.equal(ours.prior.side.holder.coder.medians, eb.quantiles[:, 0, 1])
+    x = noise(1, 3, 64, 128)
     coded = again.compress(x)
     assert coded["strings"][1] == ours.compress(x)["strings"][1]
     assert torch.equal(again.decompress(**coded)["x_hat"], ours.decompress(**ours.compress(x))["x_hat"])
 
 
-def test_the_state_travels_on_with_its_tables(pair: tuple) -> None:
+def test_the_state_travels_on_with_its_tables(pair: tuple, noise) -> None:
     ours, theirs = pair
     make = mean_scale_hyperprior if isinstance(theirs, models.MeanScaleHyperprior) else scale_hyperprior
     fresh = make(N, M)
     fresh.load_state_dict(ours.state_dict(), strict=True)
-    x = picture(1, 3, 64, 128)
+    x = noise(1, 3, 64, 128)
     assert fresh.eval().compress(x) == ours.compress(x)
 
 
-def test_weights_under_the_names_of_older_versions(pair: tuple) -> None:
+def test_weights_under_the_names_of_older_versions(pair: tuple, noise) -> None:
     ours, theirs = pair
     older = {"matrices.": "_matrix", "biases.": "_bias", "factors.": "_factor"}
     state = {}
@@ -160,7 +156,7 @@ def test_weights_under_the_names_of_older_versions(pair: tuple) -> None:
         state[name] = value
     assert "entropy_bottleneck._matrix0" in state
     loaded = from_compressai(state)
-    x = picture(1, 3, 64, 64)
+    x = noise(1, 3, 64, 64)
     assert loaded.compress(x) == ours.compress(x)
 
 

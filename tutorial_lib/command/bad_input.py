@@ -31,12 +31,10 @@ def of_file(error: OSError) -> str:
 
 
 def check_input(path: Path) -> None:
-    if os.path.isdir(path):
-        raise BadInput(f"{quoted(path)} is a folder; give a file.")
+    """Raise BadInput unless it is a file."""
     if not os.path.exists(path):
         raise BadInput(f"there is no file {quoted(path)}.")
-    if not os.path.isfile(path):
-        raise BadInput(f"{quoted(path)} is a device or a pipe; give a file.")
+    _check_is_file(path)
 
 
 def check_output(path: Path, source: Path | None = None) -> None:
@@ -44,13 +42,20 @@ def check_output(path: Path, source: Path | None = None) -> None:
     if not os.path.isdir(path.parent):
         raise BadInput(f"there is no folder {quoted(path.parent)} to write to; create it first.")
     if os.path.exists(path):
-        if not os.path.isfile(path):
-            raise BadInput(f"{quoted(path)} is no file that could be replaced.")
+        _check_is_file(path)
         if source is not None and os.path.samefile(path, source):
             raise BadInput(f"the output {quoted(path)} is the input; give another name.")
 
 
+def _check_is_file(path: Path) -> None:
+    if os.path.isdir(path):
+        raise BadInput(f"{quoted(path)} is a folder; give a file.")
+    if not os.path.isfile(path):
+        raise BadInput(f"{quoted(path)} is a device or a pipe; give a file.")
+
+
 def write_output(path: Path, data: bytes) -> None:
+    """Write the file, all of it or nothing. Raises BadInput where that fails."""
     with blaming(path):
         atomic_write(path, data)
 

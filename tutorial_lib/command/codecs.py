@@ -31,25 +31,40 @@ def run_plugin(path: Path) -> None:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-        lines += [error.lineno] if isinstance(error, SyntaxError) else []
-        where = f" in line {lines[-1]}" if lines else ""
-        raise BadInput(f"the plugin {quoted(path)} fails{where}: {type(error).__name__}: {error}.") from None
+        raise BadInput(f"the plugin {quoted(path)} fails{_place_in(path, error)}: {_described(error)}.") from None
+    registry = sys.modules.get("tutorial_lib.codec_registry")
+    if registry is None or all(made.__module__.startswith("tutorial_lib.") for made in registry.FACTORIES.values()):
+        raise BadInput(f"the plugin {quoted(path)} registers no codec; decorate a factory in it with register_codec.")
+
+
+def _place_in(path: Path, error: BaseException) -> str:
+    """Where in a file an error was raised, as far as that is known."""
+    name = str(path.absolute())
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    lines += [error.lineno] if isinstance(error, SyntaxError) and error.filename == name else []
+    return f" in line {lines[-1]}" if lines else ""
+
+
+def _described(error: BaseException) -> str:
+    """An error in words, without a full stop."""
+    words = str(error).rstrip(".")
+    return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}".rstrip(": ")
 
 
 def fresh_codec(name: str, settings: dict) -> TransformCodec:
-    """Untrained. Raises BadInput for a name that nobody has registered, or settings that it does not take."""
+    """An untrained codec. Raises BadInput for a name that is not registered, or settings that it does not take."""
     _register_all()
-    from tutorial_lib.transform_codec import UnknownCodec, create_codec
+    from tutorial_lib.codec_registry import UnfitSettings, UnknownCodec, create_codec
 
     try:
         return create_codec(name, **settings)
     except UnknownCodec as error:
         raise BadInput(f"{str(error).rstrip('.')}; {HINT}.") from None
-    except (ValueError, TypeError, RuntimeError) as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-        raise BadInput(f"the codec {name} cannot be built with {given or 'its defaults'}: {error}") from None
+    except UnfitSettings as error:
+        raise BadInput(str(error)) from None
+    except Exception as error:  # a learner's factory may raise anything
+        given = ", ".join(f"{key}={value!r}" for key, value in settings.items()) or "its defaults"
+        raise BadInput(f"the codec {name} cannot be built with {given}: {_described(error)}.") from None
 
 
 def load_codec(checkpoint: Path | None, name: str = "codec") -> TransformCodec:
@@ -64,7 +79,8 @@ def load_codec(checkpoint: Path | None, name: str = "codec") -> TransformCodec:
     else:
         check_input(checkpoint)
     _register_all()
-    from tutorial_lib.transform_codec import TransformCodec, UnknownCodec
+    from tutorial_lib.codec_registry import UnknownCodec
+    from tutorial_lib.transform_codec import TransformCodec
 
     try:
         return TransformCodec.load(checkpoint)

@@ -45,13 +45,16 @@ def add_parsers(commands: argparse._SubParsersAction, form: dict) -> None:
 
 
 def encode_command(options: argparse.Namespace) -> None:
-    if options.output.suffix.lower() != ".lic":  # else a slip of the hand could replace a photo
+    """A picture to a .lic file. Raises BadInput with one sentence."""
+    if options.output.suffix.lower() != ".lic":  # else a mistyped command could overwrite a photo
         raise BadInput(f"the output's name must end in .lic, unlike {quoted(options.output)}.")
     check_input(options.input)
     check_output(options.output, options.input)
     with blaming(options.input):
         picture, notes = read_picture(options.input, bitstream.check_size)
     codec = load_codec(options.checkpoint)
+    if codec.qualities is None and options.quality is not None:
+        raise BadInput(f"the codec {codec.name} has one quality; leave --quality out.")
     try:
         quality = codec.check_quality(options.quality)
     except ValueError as error:
@@ -64,6 +67,7 @@ def encode_command(options: argparse.Namespace) -> None:
 
 
 def decode_command(options: argparse.Namespace) -> None:
+    """A .lic file to a picture. Raises BadInput with one sentence."""
     data, header = _read_file(options.input)
     strings = _strings_wanted(options, header)
     _check_strings(options.input, data, strings)
@@ -94,6 +98,7 @@ def decode_command(options: argparse.Namespace) -> None:
 
 
 def info_command(options: argparse.Namespace) -> None:
+    """Print what a .lic file says. Raises BadInput with one sentence, for a damaged file after printing."""
     data, header = _read_file(options.input)
     ours = shipped_fingerprint(header.codec)
     if ours is None:

@@ -110,6 +110,8 @@ def table(result: dict) -> str:
             f"{name:<10}{_number(limited['mean'], '+.1f', ' %'):>9}{_number(100 * limited['covered'], '.0f', ' %'):>9}"
             f"{_number(every, '+.1f', ' %'):>9}   {'  '.join(points):<40}{seconds[0]:.3f} / {seconds[1]:.3f}"
         )
+    if any(codec["bd_rate"]["limited"]["mean"] is None for codec in result["codecs"].values()):
+        lines.append(f"-: of all PSNRs measured, none lies where {result['reference']} spends so much")
     return "\n".join(lines)
 
 
@@ -147,6 +149,8 @@ def _codecs(names: list[str], qualities: dict[str, tuple[float, ...]], checkpoin
         if not codec.is_here:
             print(f"note: this Pillow cannot write {name}, so it is left out.", file=sys.stderr)
             continue
+        if name in qualities and codec.lowest == codec.highest:
+            raise ValueError(f"this checkpoint's codec has one rate: leave --qualities {name}=… out.")
         codecs.append(replace(codec, qualities=qualities.get(name, codec.qualities)))
     return codecs
 
@@ -157,6 +161,7 @@ def _photos(paths: list[Path], bar: tqdm) -> Iterator[tuple[str, Tensor]]:
     from tutorial_lib.files.folders import read_photos
     from tutorial_lib.files.images import from_pil
 
+    assert bar.total is not None  # `_bar` has been told it
     share = bar.total // len(paths)
 
     def say(note: str) -> None:
@@ -174,7 +179,7 @@ def _photos(paths: list[Path], bar: tqdm) -> Iterator[tuple[str, Tensor]]:
 def _bar(total: int) -> tqdm:
     from tqdm import tqdm
 
-    return tqdm(total=total, unit="file", file=sys.stderr, leave=False, disable=None)  # none where nobody watches
+    return tqdm(total=total, unit="file", file=sys.stderr, leave=False, disable=None)  # only on a terminal
 
 
 def _versions() -> dict[str, str | None]:

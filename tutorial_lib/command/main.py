@@ -31,6 +31,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tutorial_lib import __version__
 from tutorial_lib.command import coding, evaluate, train
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    form = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    form: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser("lic", description=__doc__, **form)
     parser.add_argument("--version", action="version", version=f"lic {__version__}")
     meaning = "run this file first: it registers codecs of your own; for several, repeat it"

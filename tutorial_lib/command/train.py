@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from tutorial_lib.command.bad_input import BadInput, check_output, of_file, prin
 from tutorial_lib.command.codecs import fresh_codec
 from tutorial_lib.files.atomic_write import atomic_write
 from tutorial_lib.files.checkpoints import metadata_of
+from tutorial_lib.recipe import LMBDA, MS_SSIM_SMALLEST
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CODEC, DEFAULT_PRESET = "codec", "laptop"
 LOSSES = ("mse", "ms-ssim")  # those of `training`
-MS_SSIM_CROP = 192  # pixels at least: it cannot be measured on less than 161
+MS_SSIM_CROP = 192  # pixels at least, unless --crop is given
 SAVE_EVERY = 500  # steps
 MOST_PHOTOS, LARGEST = 1200, 1024  # kept in memory, and their longer side: 4 GB at most
 HELD_OUT, ONE_OF = 8, 20  # where no --valid is given: that many photos at most, and never more than one of twenty
@@ -63,8 +65,8 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     parser.add_argument("--preset", default=DEFAULT_PRESET, choices=PRESETS, help=meaning)
     meaning = "what counts as an error: squared, or one minus MS-SSIM; default: %(default)s"
     parser.add_argument("--loss", default=LOSSES[0], choices=LOSSES, help=meaning)
-    meaning = "the price of an error, of a codec with one rate; default: %(default)s"
-    parser.add_argument("--lmbda", type=float, default=PRESETS[DEFAULT_PRESET].recipe.lmbda, metavar="L", help=meaning)
+    meaning = f"lambda, the weight of distortion against bits, of a codec with one rate (default: {LMBDA})"
+    parser.add_argument("--lmbda", type=float, metavar="L", help=meaning)
     parser.add_argument("--steps", type=int, metavar="N", help="how many (default: the preset's)")
     meaning = "crops in a step, over all devices (default: the preset's)"
     parser.add_argument("--batch", type=int, metavar="B", help=meaning)
@@ -111,13 +113,16 @@ def _train(options: argparse.Namespace, settings: dict[str, Any]) -> None:
     with training_run.process_group(options.device) as device:
         torch.manual_seed(options.seed)
         codec = fresh_codec(options.codec, settings)
+        if options.lmbda is not None and codec.qualities is not None:
+            raise BadInput(f"--lmbda is for a codec with one rate; {options.codec} learns all its qualities at once.")
         photos, measured = _photos(options)
         crops = RandomCrops(list(photos.values()), recipe.crop, recipe.batch, recipe.scales, options.seed)
         kept = _beside(options.out, ".training")
         training = Training(codec, crops, recipe, LOSSES[options.loss], options.seed, device, start=not kept.exists())
         chosen = {"codec": options.codec, "settings": json.dumps(codec.settings), "loss": options.loss}
         run = {"preset": options.preset, "steps": recipe.steps, "batch": recipe.batch, "seed": options.seed}
-        whole_run = {**chosen, **run, "photos": training_run.digest_of(photos), "recipe": json.dumps(asdict(recipe))}
+        numbers = {name: json.dumps(value) for name, value in asdict(recipe).items()}
+        whole_run = {**chosen, **run, **numbers, "photos": training_run.digest_of(photos)}
         if kept.exists():
             training_run.restore(training, kept, whole_run)
         else:
@@ -163,8 +168,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     """The preset's, and what the options change in it."""
     recipe = PRESETS[options.preset].recipe
     crop = options.crop or (max(recipe.crop, MS_SSIM_CROP) if options.loss == "ms-ssim" else recipe.crop)
-    given = {"steps": options.steps or recipe.steps, "batch": options.batch or recipe.batch, "crop": crop}
-    return replace(recipe, **given, lmbda=options.lmbda)
+    steps, batch = options.steps or recipe.steps, options.batch or recipe.batch
+    return replace(recipe, steps=steps, batch=batch, crop=crop, lmbda=options.lmbda or recipe.lmbda)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -173,6 +178,10 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise BadInput(f"--{name.replace('_', '-')} is {value}; it must be 1 or more.")
+    if options.lmbda is not None and not 0 < options.lmbda < math.inf:
+        raise BadInput(f"--lmbda is {options.lmbda:g}; it must be above 0, and finite.")
+    if options.loss == "ms-ssim" and options.crop is not None and options.crop < MS_SSIM_SMALLEST:
+        raise BadInput(f"--crop is {options.crop}; with --loss ms-ssim it must be {MS_SSIM_SMALLEST} or more.")
     if not 0 <= options.seed < 2**63:
         raise BadInput(f"--seed is {options.seed}; it must be 0 or more, and below 2^63.")
     for folder in (options.data, options.valid):
@@ -189,7 +198,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _check_replaceable(out: Path) -> None:
-    """A slip of the hand shall not cost anybody a photo."""
+    """Raise BadInput unless the file is a checkpoint (or empty): a mistyped --out must not overwrite a photo."""
     try:
         if out.stat().st_size:
             metadata_of(out)

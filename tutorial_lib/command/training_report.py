@@ -1,4 +1,4 @@
-"""What a training has come to: a table and a picture."""
+"""The report at the end of a training: a table and a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codecs people have, by way of Pillow: what a learned codec is measured against."""
+"""The classical codecs, by way of Pillow: what a learned codec is measured against."""
 
 import io
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ def jpeg_encode(image: Tensor, quality: int) -> bytes:
 
 
 def webp_encode(image: Tensor, quality: int) -> bytes:
-    """Lossy WebP (its colour is always 4:2:0) with the most thorough of its searches."""
+    """Lossy WebP (its colour is always 4:2:0), method 6, the slowest and best. image: uint8 (3, H, W)."""
     return _file(image, "WEBP", quality=quality, method=6)
 
 
 def avif_encode(image: Tensor, quality: int) -> bytes:
-    """AVIF, which is a picture of AV1: 4:4:4 colour, at a speed with which people have patience."""
+    """AVIF, a still picture of AV1: 4:4:4 colour, speed 4 of 0 (slowest) to 10. image: uint8 (3, H, W)."""
     return _file(image, "AVIF", quality=quality, subsampling="4:4:4", speed=4)
 
 
 def jpeg2000_encode(image: Tensor, bits_per_pixel: float) -> bytes:
-    """JPEG 2000, lossy (the 9/7 wavelet, YCbCr). It takes no quality but a size, which it keeps to."""
+    """JPEG 2000, lossy (the 9/7 wavelet, YCbCr), at a rate instead of a quality. image: uint8 (3, H, W)."""
     height, width = image.shape[1:]
     return _file(
         image,

@@ -1,4 +1,4 @@
-"""How good codecs are, by what their files weigh and what comes back out of them.
+"""How good codecs are, by the sizes of their files and the pictures decoded from these.
 
 Every point is a real file: its rate counts every byte, headers included, and its PSNR and MS-SSIM are those of the
 8-bit RGB picture decoded from these bytes. Codecs are compared photo by photo by Bjøntegaard's rate difference: draw
@@ -8,7 +8,7 @@ log(rate) over PSNR, join the points by a monotone cubic (pchip), take the mean 
     limited the course's number: only over those PSNRs for which *the reference* spends 0.15 to 1.2 bits per pixel.
 
 The limits stand on the reference's rates alone. So every codec is held against the same stretch of the same curve,
-however few bits it needs there, and files that nobody would want, tiny or all but lossless, do not count. `covered`
+however few bits it needs there, and extreme rates, of tiny files or nearly lossless ones, do not count. `covered`
 says how much of that stretch a codec reaches; nothing is extrapolated. A point that another one of the same codec
 beats, with no more bits and no smaller PSNR, is left out of its curve, as it would be in use.
 """
@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -28,9 +29,9 @@ from torch import Tensor
 
 from tutorial_lib.evaluation.file_codecs import FileCodec
 from tutorial_lib.evaluation.metrics import bd_rate, psnr
+from tutorial_lib.recipe import MS_SSIM_SMALLEST
 
 LIMITS = (0.15, 1.2)  # bits per pixel of the reference
-SMALLEST = 161  # pixels: MS-SSIM halves a picture four times and then wants a window of 11
 
 Curve = list[tuple[float, float]]  # (bits per pixel, PSNR)
 
@@ -51,7 +52,7 @@ def ms_ssim(image: Tensor, reference: Tensor) -> float | None:
     """Multi-scale structural similarity (Wang et al. 2003) of two uint8 (3, H, W), or None if they are too small."""
     from pytorch_msssim import ms_ssim as measure  # an extra of the comparisons, not of the core
 
-    if min(image.shape[1:]) < SMALLEST:
+    if min(image.shape[1:]) < MS_SSIM_SMALLEST:
         return None
     return float(measure(image[None].float(), reference[None].float(), data_range=255))
 
@@ -75,7 +76,10 @@ def measure(codec: FileCodec, image: Tensor, quality: float) -> Point:
 def mean_point(points: Sequence[Point]) -> Point:
     """Of one quality, over the photos. MS-SSIM only if all of them have it: else it would be of other photos."""
     values = {name: [getattr(point, name) for point in points] for name in asdict(points[0])}
-    return Point(**{name: None if None in column else float(np.mean(column)) for name, column in values.items()})
+    means: dict[str, Any] = {
+        name: None if None in column else float(np.mean(column)) for name, column in values.items()
+    }
+    return Point(**means)
 
 
 def curve(points: Iterable[Point]) -> Curve:
@@ -140,13 +144,13 @@ def evaluate(
     photos: Iterable[tuple[str, Tensor]],
     codecs: Sequence[FileCodec],
     reference: FileCodec,
-    after_each: Callable[[], None] = lambda: None,
+    after_each: Callable[[], object] = lambda: None,
 ) -> dict:
     """Measure all codecs, the reference among them, on all photos, (name, uint8 (3, H, W)). What JSON can hold.
 
     after_each: is called after each file. Raises ValueError, with the photo's name, where a codec fails.
     """
-    names = []
+    names: list[str] = []
     points: dict[str, dict[str, list[Point]]] = {codec.name: {} for codec in codecs}
     for name, image in photos:
         try:

@@ -39,15 +39,26 @@ class FileCodec:
     @property
     def is_here(self) -> bool:
         """Whether this Pillow can write such files."""
-        return self.pillow_feature is None or features.check(self.pillow_feature)
+        return self.pillow_feature is None or bool(features.check(self.pillow_feature))
+
+
+def _at_whole(encode: Callable[[Tensor, int], bytes]) -> Callable[[Tensor, float], bytes]:
+    """For an encoder whose qualities are whole numbers: 50.0 is one, and it gets it as 50; 50.5 is a ValueError."""
+
+    def encode_at(image: Tensor, quality: float) -> bytes:
+        if quality != int(quality):
+            raise ValueError(f"a quality is a whole number, not {quality:g}")
+        return encode(image, int(quality))
+
+    return encode_at
 
 
 JPEG = FileCodec(
-    "jpeg", classical.jpeg_encode, classical.decode, (2, 5, 8, 12, 17, 25, 35, 50, 65, 75, 85, 90, 95), 1, 95
+    "jpeg", _at_whole(classical.jpeg_encode), classical.decode, (2, 5, 8, 12, 17, 25, 35, 50, 65, 75, 85, 90, 95), 1, 95
 )
 WEBP = FileCodec(
     "webp",
-    classical.webp_encode,
+    _at_whole(classical.webp_encode),
     classical.decode,
     (0, 5, 12, 20, 30, 45, 60, 75, 85, 92, 96),
     0,
@@ -55,7 +66,7 @@ WEBP = FileCodec(
 )
 AVIF = FileCodec(
     "avif",
-    classical.avif_encode,
+    _at_whole(classical.avif_encode),
     classical.decode,
     (0, 5, 12, 20, 30, 40, 50, 60, 70, 80, 88, 94),
     0,
@@ -84,8 +95,5 @@ def learned(codec: TransformCodec, name: str = "lic") -> FileCodec:
         return FileCodec(name, lambda image, _: codec.encode(image), codec.decode, (1,), 1, 1, fingerprint=fingerprint)
     lowest, highest = codec.qualities[0], codec.qualities[-1]
     qualities = tuple(quality for quality in LIC_QUALITIES if quality in codec.qualities)
-
-    def encode(image: Tensor, quality: float) -> bytes:
-        return codec.encode(image, int(quality))
-
+    encode = _at_whole(codec.encode)
     return FileCodec(name, encode, codec.decode, qualities, lowest, highest, fingerprint=fingerprint)

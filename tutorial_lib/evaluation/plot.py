@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from tutorial_lib.evaluation.published import KODAK, SOURCE
 
 KINDS = (".png", ".svg", ".pdf", ".jpg", ".webp")
-WIDEST = 2.2  # bits per pixel: nobody looks for differences beyond
+WIDEST = 2.2  # bits per pixel: beyond, differences are of no practical interest
 COLOURS = ("#0b6e99", "#d9480f", "#2b8a3e", "#862e9c", "#b08900", "#495057")
 MARKERS = "osD^vP"
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
@@ -45,13 +47,14 @@ def draw(result: dict, published: bool = False) -> Figure:
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    own, others = [], []
+    own: list[Line2D] = []
+    others: list[Line2D] = []
     for line in figure.axes[0].get_lines():
         (others if line.get_label() in KODAK else own).append(line)
     figure.legend(handles=own, loc="outside right upper", frameon=False)
     if others:
         title = SOURCE.replace(" results", "\nresults")
-        style = {"fontsize": "small", "title_fontsize": "small", "alignment": "left", "frameon": False}
+        style: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small", "alignment": "left", "frameon": False}
         figure.legend(handles=others, loc="outside right lower", title=title, **style)
     count = len(result["photos"])
     figure.suptitle(f"Mean of {count} photo{'s' * (count != 1)}", fontsize="medium")
@@ -65,8 +68,9 @@ def _draw_codecs(axes: Axes, codecs: dict, measure: str) -> None:
         points = [(p["bpp"], _decibels(p[measure], measure)) for p in codec["mean"] if p["bpp"] <= widest]
         points = sorted(point for point in points if point[1] is not None)
         width = 2.4 if name == "lic" else 1.4
-        style = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)], "markersize": 4}
-        axes.plot(*zip(*points, strict=True) if points else ((), ()), linewidth=width, label=name, zorder=3, **style)
+        style: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+        rates, values = zip(*points, strict=True) if points else ((), ())
+        axes.plot(rates, values, linewidth=width, label=name, zorder=3, markersize=4, **style)
 
 
 def _draw_published(axes: Axes) -> None:

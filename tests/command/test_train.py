@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import math
 import os
 import re
@@ -21,33 +22,38 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from tutorial_lib import cli, codec_training
+from tutorial_lib import training_run
 from tutorial_lib.cdf import sealed, unsealed
-from tutorial_lib.codec import Codec, Settings
-from tutorial_lib.codec_training import Batches, Preset, Training
+from tutorial_lib.codec import Codec
+from tutorial_lib.codec_training import Preset
+from tutorial_lib.command import train as train_module
+from tutorial_lib.command import training_report
+from tutorial_lib.command.main import main
 from tutorial_lib.evaluation.classical import decode, jpeg_encode, jpeg_rates_at
 from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.files.checkpoints import metadata_of
 from tutorial_lib.files.images import from_pil, to_pil
-from tutorial_lib.workbench import train_command, training_report
+from tutorial_lib.recipe import Recipe
+from tutorial_lib.training import RandomCrops, Training
 from tutorial_lib.workbench.photos import photo
 
-TINY = "Preset(Settings(hidden=8, depth=1, smooth=4, side=8, features=8, inner=8), steps=7, batch=2, crop=64)"
-REAL_PRESETS = tuple(codec_training.PRESETS)
+SETTINGS = "{'hidden': 8, 'depth': 1, 'deblock': 4, 'side': 8, 'features': 8, 'inner': 8}"
+TINY = f"Preset(Recipe(steps=7, batch=2, crop=64, scales=(0.8, 2.0)), {SETTINGS})"
 PHOTOS = ("chelsea.png", "coffee.png", "narrow.png", "rocket.png")
 DRIVER = f"""
 import os, signal, sys
-from tutorial_lib import cli, codec_training
-from tutorial_lib.codec import Settings
+from tutorial_lib import cli
 from tutorial_lib.codec_training import Preset
-codec_training.PRESETS = {{"laptop": {TINY}}}
+from tutorial_lib.command import train
+from tutorial_lib.recipe import Recipe
+train.PRESETS = {{"laptop": {TINY}}}
 """
 
 
 @pytest.fixture(autouse=True, scope="module")
 def tiny():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec_training, "PRESETS", {"laptop": eval(TINY, {"Preset": Preset, "Settings": Settings})})
+        patch.setattr(train_module, "PRESETS", {"laptop": eval(TINY, {"Preset": Preset, "Recipe": Recipe})})
         patch.setattr(training_report, "TABLE_QUALITIES", (10, 60))
         yield
 
@@ -69,7 +75,7 @@ def lic(*arguments: str | Path) -> tuple[int, str, str]:
     """Exit status, stdout, stderr."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        status = cli.main([str(argument) for argument in arguments])
+        status = main([str(argument) for argument in arguments])
     return status, out.getvalue(), err.getvalue()
 
 
@@ -101,7 +107,7 @@ def kept(out: Path) -> Path:
 
 
 def step_of(out: Path) -> int:
-    state = io.BytesIO(unsealed(b"RUN1", kept(out).read_bytes(), "state"))
+    state = io.BytesIO(unsealed(b"RUN2", kept(out).read_bytes(), "state"))
     return torch.load(state, weights_only=True)["step"]
 
 
@@ -131,8 +137,16 @@ class TestWhatComesOut:
     def test_the_files(self, finished) -> None:
         assert finished.status == 0
         assert {path.name for path in finished.out.parent.iterdir()} == {"mine.safetensors", "mine.safetensors.png"}
-        facts = metadata_of(finished.out)
-        assert (facts["preset"], facts["steps"], facts["seed"], facts["trained_on"]) == ("laptop", "7", "0", "4 photos")
+        metadata = metadata_of(finished.out)
+        expected = {
+            "preset": "laptop",
+            "steps": "7",
+            "batch": "2",
+            "seed": "0",
+            "loss": "mse",
+            "trained_on": "4 photos",
+        }
+        assert expected.items() <= metadata.items() and metadata["codec"] == "codec"
 
     def test_what_cannot_be_read_is_named(self, finished) -> None:
         assert finished.err.count("broken.jpg") == 1 and "notes.txt" not in finished.err
@@ -206,6 +220,44 @@ def test_what_jpeg_needs() -> None:
     assert all(math.isnan(rate) for rate in jpeg_rates_at(image, [dB[2] - 0.01, dB[95] + 0.01, math.inf]))
 
 
+class TestOptions:
+    def test_ms_ssim(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        """It trains on crops of 192 pixels, unless others are asked for."""
+        for more, size in ([], 192), (["--crop", 170], 170):
+            sizes = set()
+
+            def seen(crops: RandomCrops, step: int, whole=RandomCrops.__call__, sizes=sizes):
+                batch = whole(crops, step)
+                sizes.add(tuple(batch.shape[2:]))
+                return batch
+
+            with monkeypatch.context() as patch:
+                patch.setattr(RandomCrops, "__call__", seen)
+                out = tmp_path / f"{size}"
+                assert train(data, out, "--loss", "ms-ssim", "--steps", 2, "--batch", 1, *more)[0] == 0
+            assert sizes == {(size, size)} and metadata_of(out)["loss"] == "ms-ssim"
+
+    def test_a_codec_with_one_rate_and_its_price(self, data: Path, tmp_path: Path) -> None:
+        """The dearer an error, the finer the steps; the settings stand in the checkpoint."""
+        job = ("--codec", "first_codec", "--set", "hidden=8", "lmbda=0.02", "--steps", 2)
+        costs = []
+        for lmbda in ([], ["--lmbda", "0.5"]):
+            out = tmp_path / f"{len(costs)}"
+            status, said, _ = train(data, out, *job, *lmbda)
+            assert status == 0 and said.splitlines()[2].split()[0] == "-"
+            assert said.endswith("chelsea.png, coffee.png, narrow.png; the original, and decoded\n")
+            metadata = metadata_of(out)
+            assert json.loads(metadata["settings"]) == {"lmbda": 0.02, "hidden": 8}
+            costs.append(load_file(out)["analysis.dead_zone"])
+        assert not torch.equal(*costs)
+
+    def test_settings_go_beside_those_of_the_preset(self, data: Path, tmp_path: Path) -> None:
+        out = tmp_path / "a"
+        assert train(data, out, "--set", "features=12", "slices=[24, 360]", "--steps", 1)[0] == 0
+        settings = json.loads(metadata_of(out)["settings"])
+        assert settings == {**eval(SETTINGS), "features": 12, "slices": [24, 360]}
+
+
 class TestStoppingAndGoingOn:
     def test_killed_while_it_writes(self, finished, data: Path, tmp_path: Path) -> None:
         """In the worst of moments: the second state is being written. The first is gone on from, to the same bits."""
@@ -228,20 +280,20 @@ cli.main(sys.argv[1:])
         assert_equal(out, finished.out)
         assert metadata_of(out) == metadata_of(finished.out)
 
-    def test_ctrl_c(self, finished, data: Path, tmp_path: Path, monkeypatch) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_ctrl_c_and_what_a_machine_sends(self, finished, data: Path, tmp_path: Path, monkeypatch, number) -> None:
         out = tmp_path / "mine.safetensors"
-        calls = []
 
-        def pressing(batches: Batches, whole=Batches.__call__):
-            calls.append(1)
-            if len(calls) == 6:  # the first is what tables start from, so in the midst of the fifth step
-                signal.raise_signal(signal.SIGINT)
-            return whole(batches)
+        def pressing(crops: RandomCrops, step: int, whole=RandomCrops.__call__):
+            if step == 4:
+                signal.raise_signal(number)
+            return whole(crops, step)
 
-        monkeypatch.setattr(Batches, "__call__", pressing)
-        before = signal.getsignal(signal.SIGINT)
-        status, said, err = train(data, out)
-        assert (status, said) == (130, "") and signal.getsignal(signal.SIGINT) is before
+        before = signal.getsignal(number)
+        with monkeypatch.context() as patch:
+            patch.setattr(RandomCrops, "__call__", pressing)
+            status, said, err = train(data, out)
+        assert (status, said) == (130, "") and signal.getsignal(number) is before
         assert err.splitlines()[-1] == "stopped after step 5; go on with --resume."
         assert step_of(out) == 5 and [path.name for path in tmp_path.iterdir()] == ["mine.safetensors.training"]
         assert train(data, out, "--resume")[0] == 0
@@ -256,13 +308,14 @@ cli.main(sys.argv[1:])
     def test_two_processes_do_what_one_does(self, data: Path, tmp_path: Path, monkeypatch) -> None:
         program, out, alone = tmp_path / "driver.py", tmp_path / "mine.safetensors", tmp_path / "alone.safetensors"
         recording = """
-step = codec_training.Training._one_step
+from tutorial_lib.training import Training
+step = Training._one_step
 def recording(training):
     record = step(training)
     with open(f"{sys.argv[3]}.{training.rank}", "a") as file:
         print(*record.values(), file=file)
     return record
-codec_training.Training._one_step = recording
+Training._one_step = recording
 """
         program.write_text(f"{DRIVER}{recording}\nsys.exit(cli.main(sys.argv[1:]))\n")
         launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -293,6 +346,14 @@ class TestWhatIsRefused:
         [
             (["--steps", "0"], "--steps is 0; it must be 1 or more."),
             (["--batch", "-2"], "--batch is -2; it must be 1 or more."),
+            (["--crop", "0"], "--crop is 0; it must be 1 or more."),
+            (["--lmbda", "0"], "--lmbda is 0; it must be above 0, and finite."),
+            (["--lmbda", "nan"], "--lmbda is nan; it must be above 0, and finite."),
+            (["--lmbda", "0.01"], "--lmbda is for a codec with one rate; codec learns all its qualities at once."),
+            (
+                ["--loss", "ms-ssim", "--crop", "160"],
+                "--crop is 160; with --loss ms-ssim it must be 161 or more.",
+            ),
             (["--save-every", "0"], "--save-every is 0; it must be 1 or more."),
             (["--seed", "-1"], "--seed is -1; it must be 0 or more, and below 2^63."),
             (["--data", "nowhere"], "there is no folder 'nowhere'."),
@@ -302,7 +363,7 @@ class TestWhatIsRefused:
             (["--valid", "empty"], "No image files were found in empty; give a folder that holds photos."),
             (["--data", "bad"], "no photo in 'bad' can be read."),
             (["--out", "nowhere/a"], "there is no folder 'nowhere' to write to; create it first."),
-            (["--out", "empty"], "'empty' is no file that could be replaced."),
+            (["--out", "empty"], "'empty' is a folder; give a file."),
             (["--out", "bad/a.png"], "'bad/a.png' is there already, and is no checkpoint; give another name."),
             (
                 ["--out", "unfinished"],
@@ -331,37 +392,39 @@ class TestWhatIsRefused:
         def denied(*_, **__):
             raise PermissionError(13, "Permission denied", str(tmp_path / "x"))
 
-        monkeypatch.setattr(train_command.tempfile, "TemporaryFile", denied)
+        monkeypatch.setattr(training_run.tempfile, "TemporaryFile", denied)
         assert refused(tmp_path, data, tmp_path / "a") == f"'{tmp_path / 'x'}': Permission denied."
 
     def test_too_little_memory(self, data: Path, tmp_path: Path, monkeypatch) -> None:
         def out_of_memory(*_):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB.")
 
-        monkeypatch.setattr(codec_training, "start_at_spreads", out_of_memory)
+        monkeypatch.setattr(Codec, "start_at", out_of_memory)
         said = refused(tmp_path, data, tmp_path / "a")
         assert said == "the training needs more memory than there is; a smaller --batch or --preset may do."
 
     def test_what_is_no_run(self, data: Path, tmp_path: Path) -> None:
         out = tmp_path / "a"
-        run = sealed(b"RUN1", bytes(500))
-        for damaged in (b"", b"RUN1", b"no run at all", run[:-20], run, run[:100] + b"\1" + run[101:]):
+        run = sealed(b"RUN2", bytes(500))
+        for damaged in (b"", b"RUN2", b"no run at all", run[:-20], run, run[:100] + b"\1" + run[101:]):
             kept(out).write_bytes(damaged)
             sentence = f"'{kept(out)}' is no unfinished run, or is damaged; delete it to start anew."
             with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-                train_command._restore(None, kept(out), {})
+                training_run.restore(None, kept(out), {})
         assert refused(tmp_path, data, out, "--resume") == sentence
 
     def test_going_on_with_something_else(self, data: Path, tmp_path: Path, monkeypatch) -> None:
         out, photos = tmp_path / "a", tmp_path / "photos"
         shutil.copytree(data, photos)
         with monkeypatch.context() as patch:
-            patch.setattr(train_command, "_take_steps", interrupted)
+            patch.setattr(training_run, "take_steps", interrupted)
             assert train(photos, out)[0] == 130
         assert step_of(out) == 0
         for more, other in [
             (["--steps", 8], "steps"),
             (["--batch", 3, "--seed", 1], "batch and seed"),
+            (["--loss", "ms-ssim", "--crop", 200], "loss and crop"),
+            (["--set", "inner=9"], "settings"),
         ]:
             said = refused(tmp_path, photos, out, "--resume", *more)
             assert said == f"'{kept(out)}' was begun with other {other}; give the same, or delete it."
@@ -372,18 +435,15 @@ class TestWhatIsRefused:
         """What was kept last stays, and so does the older checkpoint, which only a finished run replaces."""
         out = tmp_path / "mine.safetensors"
         shutil.copy(finished.out, out)
-        calls = []
 
-        def spoiled_in_the_end(batches: Batches, whole=Batches.__call__):
-            calls.append(1)
-            return spoiled(whole(batches), len(calls) - 5)
+        def spoiled(crops: RandomCrops, step: int, whole=RandomCrops.__call__):
+            return whole(crops, step) * (float("nan") if step == 4 else 1)
 
-        monkeypatch.setattr(Batches, "__call__", spoiled_in_the_end)
+        monkeypatch.setattr(RandomCrops, "__call__", spoiled)
         status, said, err = train(data, out)
         assert (status, said) == (2, "") and err.count("error: ") == 1 and "Traceback" not in err
-        assert re.fullmatch(
-            r"error: the loss of step 4 is nan .* has diverged; another seed may do better\.", err.splitlines()[-1]
-        )
+        sentence = r"error: the loss of step 4 is nan .* has diverged; .* another seed or smaller learning rates\."
+        assert re.fullmatch(sentence, err.splitlines()[-1])
         assert step_of(out) == 3 and out.read_bytes() == finished.out.read_bytes()
         assert len(list(tmp_path.iterdir())) == 2
 
@@ -392,23 +452,18 @@ def interrupted(*_) -> None:
     raise KeyboardInterrupt
 
 
-def spoiled(batch: tuple[torch.Tensor, ...], when: int) -> tuple[torch.Tensor, ...]:
-    """The same, but NaN from `when` 1 on."""
-    return (batch[0] * float("nan"), *batch[1:]) if when >= 1 else batch
-
-
 def test_some_photos_are_held_out(tmp_path: Path, monkeypatch) -> None:
     for n in range(45):
         Image.new("RGB", (4, 4), (n, n, n)).save(tmp_path / f"{n:02}.png")
     options = argparse.Namespace(data=tmp_path, valid=None, out=tmp_path / "a")
-    photos, measured = train_command._photos(options)
+    photos, measured = train_module._photos(options)
     assert list(measured) == ["00.png", "20.png", "40.png"] and len(photos) == 42
     assert not photos.keys() & measured.keys()
-    monkeypatch.setattr(train_command, "ONE_OF", 2)
-    photos, measured = train_command._photos(options)
+    monkeypatch.setattr(train_module, "ONE_OF", 2)
+    photos, measured = train_module._photos(options)
     assert len(measured) == 8 and len(photos) == 37
     options.valid = tmp_path
-    photos, measured = train_command._photos(options)
+    photos, measured = train_module._photos(options)
     assert len(photos) == 45 and list(measured) == [f"{n:02}.png" for n in range(0, 45, 2)]  # 24 at most
 
 
@@ -416,17 +471,13 @@ def test_only_so_many_photos_of_only_such_a_size(tmp_path: Path, monkeypatch, ca
     for n in range(10):
         Image.new("RGB", (40 + n, 20)).save(tmp_path / f"{n}.png")
     (tmp_path / "a.png").write_bytes((tmp_path / "0.png").read_bytes())
-    monkeypatch.setattr(train_command, "MOST_PHOTOS", 6)
-    monkeypatch.setattr(train_command, "LARGEST", 30)
-    photos = train_command._read(tmp_path, without=tmp_path / "a.png")
+    monkeypatch.setattr(train_module, "MOST_PHOTOS", 6)
+    monkeypatch.setattr(train_module, "LARGEST", 30)
+    photos = train_module._read(tmp_path, without=tmp_path / "a.png")
     assert len(photos) == 6 and "a.png" not in photos and list(photos) == sorted(photos)
     assert all(image.shape[2] == 30 and 12 <= image.shape[1] <= 15 for image in photos.values())
     assert capsys.readouterr().err == "note: 6 of 10 photos are taken, at random.\n"
-    assert photos.keys() == train_command._read(tmp_path, without=tmp_path / "a.png").keys()
-
-
-def test_the_presets_are_those_of_the_training() -> None:
-    assert train_command.PRESETS == REAL_PRESETS
+    assert photos.keys() == train_module._read(tmp_path, without=tmp_path / "a.png").keys()
 
 
 def test_help_comes_without_pytorch() -> None:

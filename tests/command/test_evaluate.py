@@ -1,0 +1,165 @@
+"""`lic evaluate`: its table, its JSON and its plot, and what it refuses."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, features
+
+from tutorial_lib.codec import Codec
+from tutorial_lib.command import evaluate as evaluate_command
+from tutorial_lib.evaluation.comparison import Point
+from tutorial_lib.evaluation.file_codecs import CLASSICAL
+from tutorial_lib.files.images import to_pil
+from tutorial_lib.workbench.photos import photo
+
+FEW = ("--qualities", "jpeg=5,20,50,80,95", "--qualities", "webp=5,40,80,96")
+
+
+@pytest.fixture
+def here(here: Path) -> Path:
+    """A folder with a folder of photos: two that can be read, one that cannot, and what is no photo."""
+    Path("photos").mkdir()
+    to_pil(photo("coffee")[:, 40:168, 80:208]).save("photos/coffee.png")
+    to_pil(photo("chelsea")[:, 100:228, 100:220]).save("photos/a cat.png")
+    Path("photos/broken.png").write_bytes(b"hello")
+    Path("photos/notes.txt").write_text("no photo")
+    return here
+
+
+@pytest.fixture
+def evaluate(lic) -> Callable[..., tuple[int, str, str]]:
+    """evaluate(*arguments) -> exit status, stdout, stderr."""
+    return functools.partial(lic, "evaluate")
+
+
+def test_table_json_and_plot(evaluate, here: Path, lively_codec) -> None:
+    lively_codec().save("tiny.safetensors")
+    more = ("--qualities", "lic=1,50,100", "--checkpoint", "tiny.safetensors")
+    outputs = ("--json", "out.json", "--plot", "out.png", "--published")
+    status, out, err = evaluate("photos", "--codecs", "lic,webp", *FEW, *more, *outputs)
+    assert status == 0
+    assert err == "note: 'broken.png' is left out: it is no picture, or of a kind that Pillow does not know.\n"
+    result = json.loads(Path("out.json").read_text())
+    assert result["photos"] == ["a cat.png", "coffee.png"] and list(result["codecs"]) == ["jpeg", "lic", "webp"]
+    assert result["checkpoint"] == Codec.load(here / "tiny.safetensors").fingerprint()
+    assert {"tutorial_lib", "torch", "pillow", "python", "webp"} <= set(result["versions"])
+    for name, count in [("jpeg", 5), ("lic", 3), ("webp", 4)]:
+        codec = result["codecs"][name]
+        assert list(codec["photos"]) == result["photos"] == list(codec["bd_rate"]["all"]["photos"])
+        assert [len(points) for points in (*codec["photos"].values(), codec["mean"])] == [count] * 3
+        mean = np.mean([[point["bpp"] for point in points] for points in codec["photos"].values()], axis=0)
+        assert [point["bpp"] for point in codec["mean"]] == pytest.approx(mean)
+        assert set(codec["mean"][0]) == set(Point.__dataclass_fields__)
+    title, head, *rows = out.splitlines()
+    assert title.startswith("2 photos; BD-rate against jpeg") and head.startswith("codec")
+    assert [row.split()[0] for row in rows] == ["jpeg", "lic", "webp"]
+    limited = result["codecs"]["webp"]["bd_rate"]["limited"]
+    assert f"{limited['mean']:+.1f} %" in rows[2] and rows[0].split()[1:5] == ["+0.0", "%", "100", "%"]
+    with Image.open("out.png") as drawn:
+        assert drawn.format == "PNG" and drawn.width > 500
+    assert {path.name for path in here.iterdir()} == {"photos", "out.json", "out.png", "tiny.safetensors"}
+
+
+def test_jpeg_is_always_there_and_comes_first(evaluate, here: Path) -> None:
+    status, out, _ = evaluate("photos", "--codecs", "webp,jpeg,webp", *FEW)
+    assert status == 0 and [row.split()[0] for row in out.splitlines()[2:]] == ["jpeg", "webp"]
+
+
+def test_a_pillow_without_avif(evaluate, here: Path, monkeypatch) -> None:
+    monkeypatch.setattr(features, "check", lambda name: name != "avif")
+    status, out, err = evaluate("photos", "--codecs", "avif,webp", *FEW)
+    assert status == 0 and "note: this Pillow cannot write avif, so it is left out.\n" in err
+    assert "avif" not in out and "webp" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["missing"], "there is no folder 'missing'."),
+        (["photos/a cat.png"], "there is no folder 'photos/a cat.png'."),
+        (["empty"], "No image files were found in empty; give a folder that holds photos."),
+        (
+            ["photos", "--codecs", "jpeg,mp3"],
+            "no codec is called 'mp3'; there are lic, jpeg, webp, avif, jpeg2000.",
+        ),
+        (["photos", "--published"], "--published draws into the file of --plot, which is missing."),
+        (["photos", "--json", "nowhere/out.json"], "there is no folder 'nowhere' to write to; create it first."),
+        (["photos", "--plot", "empty"], "'empty' is a folder; give a file."),
+        (
+            ["photos", "--plot", "out.xyz"],
+            "The curves are drawn into .png, .svg, .pdf, .jpg, .webp, not into '.xyz'.",
+        ),
+        (["photos", "--plot", "out"], "The curves are drawn into .png, .svg, .pdf, .jpg, .webp, not into ''."),
+        (["photos", "--qualities", "jpeg"], "--qualities are given as in jpeg=10,50,90, unlike 'jpeg'."),
+        (["photos", "--qualities", "jpeg=1,x"], "--qualities are given as in jpeg=10,50,90, unlike 'jpeg=1,x'."),
+        (["photos", "--qualities", "jpeg=inf"], "--qualities are given as in jpeg=10,50,90, unlike 'jpeg=inf'."),
+        (["photos", "--qualities", "jpeg=0"], "The qualities of jpeg are whole numbers from 1 to 95, not 0."),
+        (["photos", "--qualities", "avif=5"], "--qualities are given for 'avif', which is not among the codecs"),
+        (["photos", "--codecs", "lic", "--checkpoint", "missing"], "there is no file 'missing'."),
+    ],
+)
+def test_bad_input_is_one_sentence(evaluate, contents, here: Path, arguments: list[str], sentence: str) -> None:
+    Path("empty").mkdir()
+    before = contents(here)
+    if "--codecs" not in arguments:
+        arguments = [*arguments, "--codecs", "jpeg"]
+    status, out, err = evaluate(*arguments)
+    assert (status, out) == (2, "") and err.startswith(f"error: {sentence}")
+    assert err.endswith(".\n") and err.count("\n") == 1 and contents(here) == before
+
+
+def test_no_photo_that_can_be_read(evaluate, here: Path) -> None:
+    Path("photos/coffee.png").unlink()
+    Path("photos/a cat.png").unlink()
+    status, out, err = evaluate("photos", "--codecs", "jpeg", "--json", "out.json")
+    assert (status, out) == (2, "") and err.endswith("error: There is no photo that can be measured.\n")
+    assert err.startswith("note: 'broken.png' is left out") and not Path("out.json").exists()
+
+
+def test_a_codec_that_fails_leaves_no_file(evaluate, here: Path, monkeypatch) -> None:
+    def encode(image: torch.Tensor, quality: float) -> bytes:
+        raise OSError("encoding error 5")
+
+    monkeypatch.setitem(CLASSICAL, "webp", replace(CLASSICAL["webp"], encode=encode))
+    Path("out.json").write_text("older")
+    status, out, err = evaluate("photos", "--codecs", "webp", *FEW, "--json", "out.json", "--plot", "out.svg")
+    assert (status, out) == (
+        2,
+        "",
+    ) and "error: 'a cat.png': webp fails on it at quality 5 (encoding error 5).\n" in err
+    assert Path("out.json").read_text() == "older" and not Path("out.svg").exists()
+
+
+def test_without_the_peers(evaluate, here: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
+    status, out, err = evaluate("photos", "--codecs", "jpeg")
+    assert (status, out) == (2, "") and "pip install pytorch-msssim" in err and err.count("\n") == 1
+
+
+def test_every_codec_has_its_name() -> None:
+    assert set(evaluate_command.NAMES) == {"lic", *CLASSICAL}
+    assert all(name == codec.name for name, codec in CLASSICAL.items())
+
+
+def test_the_parser_is_made_without_pytorch() -> None:
+    program = "import sys, tutorial_lib.command.evaluate; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0 and not {"torch", "matplotlib", "PIL"} & set(ran.stdout.split())
+
+
+def test_what_may_not_be_read_is_named(evaluate, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> list[Path]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("tutorial_lib.files.folders.photos_in", refuse)
+    assert evaluate("photos", "--codecs", "jpeg") == (2, "", "error: 'photos': Permission denied.\n")

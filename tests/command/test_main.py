@@ -1,0 +1,115 @@
+"""`lic` as a whole: help and usage, checkpoints that are not there, memory, and what starts without PyTorch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tutorial_lib import __version__
+from tutorial_lib.bitstream import Stream, pack
+from tutorial_lib.command import codecs
+from tutorial_lib.command.main import main
+
+
+def test_version_and_help(capsys) -> None:
+    for arguments, words in [
+        (["--version"], [f"lic {__version__}"]),
+        (["--help"], ["encode", "decode", "info", "--plugin FILE.py", "laid on white", "8-bit", "EXIF"]),
+        (
+            ["encode", "--help"],
+            ["OUT.lic", "--checkpoint", "--quality", "50 unless", "laid on white", "8-bit"],
+        ),
+        (["decode", "--help"], ["OUT.png", "--checkpoint", "--slices"]),
+    ]:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        out = capsys.readouterr().out
+        assert left.value.code == 0 and all(word in out for word in words)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["paint"],
+        ["encode"],
+        ["encode", "a.png"],
+        ["encode", "a", "b.lic", "--quality", "x"],
+        ["info", "a", "b"],
+    ],
+)
+def test_usage_errors(capsys, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2 and "usage: lic" in capsys.readouterr().err
+
+
+def test_no_checkpoint_ships(lic, refused, table: Path, monkeypatch) -> None:
+    monkeypatch.setattr(codecs, "shipped", lambda name: table / "nowhere" / name)
+    for job in (["encode", "photo.png", "new.lic"], ["decode", "photo.lic", "new.png"]):
+        sentence = refused(*job)
+        assert "the checkpoint of codec that ships is missing" in sentence and "codec.safetensors" in sentence
+        assert sentence.endswith("name one by --checkpoint.")
+    assert "first_codec.safetensors" in refused("decode", "first.lic", "new.png")
+    assert lic("info", "photo.lic")[0] == 0
+
+
+def test_no_such_checkpoint(refused, table: Path) -> None:
+    for missing, sentence in [("missing", "there is no file 'missing'."), ("a\nb", "'a\\nb'")]:
+        for job in (["encode", "photo.png", "out.lic"], ["decode", "photo.lic", "out.png"]):
+            assert sentence in refused(*job, "--checkpoint", missing)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail at alloc_cpu.cpp:127] can't allocate memory: 97 GB")]
+)
+def test_more_memory_than_there_is(refused, table: Path, stand_in, monkeypatch, error: Exception) -> None:
+    def fail(*_args, **_kwargs) -> None:
+        raise error
+
+    sentence = "the picture needs more memory than there is; a smaller one may do."
+    monkeypatch.setattr(stand_in.codec, "encode", fail)
+    assert refused("encode", "photo.png", "out.lic") == sentence
+    monkeypatch.setattr(stand_in.codec, "decode", fail)
+    assert refused("decode", "photo.lic", "out.png") == sentence
+    monkeypatch.setattr(Image.Image, "convert", fail)
+    if isinstance(error, MemoryError):
+        assert refused("encode", "photo.png", "out.lic") == sentence
+
+
+def test_a_mistake_of_ours_is_not_blamed_on_the_input(table: Path, stand_in, monkeypatch) -> None:
+    def fail(*_args) -> None:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    monkeypatch.setattr(stand_in.codec, "decode", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        main(["decode", "photo.lic", "out.png"])
+    assert not Path("out.png").exists()
+
+
+def test_cheap_answers_come_without_pytorch(tmp_path: Path) -> None:
+    (tmp_path / "photo.lic").write_bytes(pack(Stream(60, 40, "ffeeddccbbaa9988", (bytes(100),), "first_codec")))
+    (tmp_path / "full.lic").write_bytes(pack(Stream(60, 40, "ffeeddccbbaa9988", (bytes(100),) * 2, "codec", 50, 1)))
+    (tmp_path / "text.lic").write_text("hello\n")
+    program = """if True:
+        import sys
+        from tutorial_lib.cli import main
+        assert main(["info", "photo.lic"]) == 0
+        assert main(["info", "full.lic"]) == 0
+        assert main(["decode", "full.lic", "back.png", "--slices", "2"]) == 2
+        assert main(["encode", "text.lic", "new.lic", "--quality", "0"]) == 2
+        assert main(["info", "text.lic"]) == 2
+        assert main(["decode", "text.lic", "back.png"]) == 2
+        assert main(["decode", "photo.lic", "back.xyz"]) == 2
+        assert main(["encode", "text.lic", "new.lic"]) == 2
+        assert main(["encode", "missing.png", "new.lic"]) == 2
+        assert not {"torch", "matplotlib", "tutorial_lib.transform_codec"} & set(sys.modules)
+    """
+    ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert [line[:7] for line in ran.stderr.splitlines()] == ["error: "] * 7
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.lic", "full.lic", "text.lic"}
