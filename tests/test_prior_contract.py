@@ -21,12 +21,13 @@ from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior, slim_h
 from tutorial_lib.information import bits
 from tutorial_lib.portable_slices import PortableSlices
 from tutorial_lib.prior import FactorizedPrior, Prior
+from tutorial_lib.quality import VariableRateCodec
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.recipe import Recipe
 from tutorial_lib.slicing import SpatialSlices, slim_slices
 from tutorial_lib.training import RandomCrops, Training
 from tutorial_lib.transform_codec import TransformCodec
-from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis, VariableRateCodec
+from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis
 from tutorial_lib.workbench.photos import photo
 
 M = sum(KEPT)

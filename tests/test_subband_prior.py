@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tutorial_lib import laplace
 from tutorial_lib.cdf import CdfTables
-from tutorial_lib.quality import ROWS, QualityTable, error_price, lambda_of, plane, step_of
+from tutorial_lib.quality import DISTORTION_WEIGHT, ROWS, QualityTable, lambda_of, quality_map, step_of
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.subband_networks import (
     LOGARITHMS,
@@ -49,7 +49,7 @@ def lively_prior(seed: int = 0) -> SubbandPrior:
             if isinstance(module, WholeLayer):
                 for weight in module.weights:
                     weight.mul_(8.0 if ".third" in name else 2.0)
-        for table in made.usual:
+        for table in made.base_log_scale:
             table.values.uniform_(-3.0, 3.0)
     made.build_coder()
     return made.eval()
@@ -65,6 +65,11 @@ def coefficients(batch: int, *shape: int, seed: int = 0) -> Coefficients:
     return Coefficients(tuple(shape), [low, *reversed(parts)])
 
 
+def at(quality: float, batch: int = 1) -> Tensor:
+    """One quality for each image of a batch."""
+    return torch.full((batch,), float(quality))
+
+
 def bits_of(likelihoods: dict[str, Tensor]) -> float:
     return -sum(float(each.double().log2().sum()) for each in likelihoods.values())
 
@@ -77,9 +82,9 @@ def equal(ours: Decoded, theirs: Decoded) -> bool:
 def check_coding(prior: SubbandPrior, y: Coefficients, quality: int, near: bool = True) -> list[list[bytes]]:
     batch = len(y.parts[0])
     with torch.no_grad():
-        rated, likelihoods = prior(y, torch.full((batch,), float(quality)))
-        strings = prior.compress(y, quality)
-        decoded = prior.decompress(strings, y.shape, quality)
+        rated, likelihoods = prior(y, at(quality, batch))
+        strings = prior.compress(y, at(quality, batch))
+        decoded = prior.decompress(strings, y.shape, at(quality, batch))
     assert [len(pieces) for pieces in strings] == [batch] * prior.parts
     assert equal(decoded, rated)
     assert [part.shape for part in decoded.parts] == [part.shape for part in y.parts]
@@ -245,7 +250,7 @@ def test_coefficients_beyond_all_pictures_survive(prior) -> None:
     assert prior.decompress(strings, y.shape, 90).parts[0].abs().max() > 100
 
 
-@pytest.mark.parametrize("name", ["levels.0.grey.first.1.bias", "usual.1.values"])
+@pytest.mark.parametrize("name", ["levels.0.grey.first.1.bias", "base_log_scale.1.values"])
 def test_diverged_weights_make_no_tables(name: str) -> None:
     made = lively_prior()
     with torch.no_grad():
@@ -277,7 +282,7 @@ def test_training_computes_nearly_what_is_coded(shape: Size) -> None:
 
 
 @pytest.mark.parametrize("rounds", [False, True])
-def test_every_parameter_learns(rounds: bool) -> None:
+def test_every_parameter_learns(rounds: bool, gradients_reach_all) -> None:
     made, y = trained_prior(), coefficients(2, 32, 40)
     made.start_at(y, torch.full((2,), 50.0))
     made.rounds = rounds
@@ -285,8 +290,7 @@ def test_every_parameter_learns(rounds: bool) -> None:
     loss = sum(-each.log2().sum() for each in likelihoods.values())
     loss = loss + sum(part.square().sum() for part in y_hat.parts) + sum(f.sum() for f in y_hat.features)
     loss.backward()
-    silent = {name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()}
-    assert silent <= {"low_pass.first.0.weights.0"}  # the first pass has seen nothing yet
+    gradients_reach_all(made)
 
 
 def test_a_step_downhill_saves_bits() -> None:
@@ -308,7 +312,7 @@ def test_start_at_finds_the_spread_of_every_quality() -> None:
     made.start_at(y, torch.full((4,), 50.0))
     times = float(step_of(torch.tensor([50.0])) / step_of(torch.tensor([89.0])))
     expected = (y.parts[1] * times).abs().mean(dim=(0, 2, 3)) + 0.02
-    torch.testing.assert_close(made.usual[1].values[8, :9].exp2(), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(made.base_log_scale[1].values[8, :9].exp2(), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_groups_hold_every_parameter_once() -> None:
@@ -326,7 +330,7 @@ def test_laplace_tables_are_the_likelihoods() -> None:
     for index in range(0, laplace.TABLES, 7):
         length, offset = int(tables.length[index]), int(tables.offset[index])
         k = torch.arange(offset, offset + length - 2)
-        s = laplace.level(torch.tensor(index))
+        s = laplace.log_scale_of(torch.tensor(index))
         log2 = laplace.log2_likelihood(k.float(), s).numpy()
         widths = np.diff(tables.cdf[index, : length - 1])
         likely = widths > 300
@@ -356,7 +360,7 @@ def test_the_choice_is_the_cheaper_one() -> None:
 def test_table_numbers_are_within_the_tables() -> None:
     s = torch.tensor([-100.0, laplace.LOWEST, 0.0, laplace.HIGHEST, 100.0])
     assert laplace.indexes(s).tolist() == [0, 0, 36, laplace.TABLES - 1, laplace.TABLES - 1]
-    assert laplace.level(laplace.indexes(torch.tensor([0.25]))).tolist() == [0.25]
+    assert laplace.log_scale_of(laplace.indexes(torch.tensor([0.25]))).tolist() == [0.25]
 
 
 def test_no_logarithm_is_near_a_half() -> None:
@@ -391,24 +395,24 @@ def test_twice_repeats_and_cuts() -> None:
 
 
 def test_the_low_pass_sees_only_what_is_known() -> None:
-    """Changing a value changes nothing that was foreseen for its own pass or an earlier one."""
+    """Changing a value changes nothing that was predicted for its own pass or an earlier one."""
     torch.manual_seed(0)
-    low_pass, usual = LowPass(6), torch.zeros(1, 12, 1, 1)
+    low_pass, base = LowPass(6), torch.zeros(1, 12, 1, 1)
     y = 10 * torch.randn(1, 3, 6, 6)
 
-    def foreseen(y: Tensor) -> list[Tensor]:
+    def predicted(y: Tensor) -> list[Tensor]:
         seen = []
 
         def code(which: Pass, m: Tensor, s: Tensor) -> Tensor:
             seen.append(torch.cat([m, s]))
             return torch.round(which.of([y]) - m)
 
-        low_pass((6, 6), code, usual, torch.zeros(1, 1, 1, 1), whole=True)
+        low_pass((6, 6), code, base, torch.zeros(1, 1, 1, 1), whole=True)
         return seen
 
     changed = y.clone()
     changed[0, :, 2, 3] += 50  # of the third pass
-    before, after = foreseen(y), foreseen(changed)
+    before, after = predicted(y), predicted(changed)
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, True, False]
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tutorial_lib.first_codec import FirstCodec, notes_codec
 from tutorial_lib.information import bits, rate_distortion_loss
 from tutorial_lib.padding import reflect_pad
+from tutorial_lib.quality import VariableRateCodec
 from tutorial_lib.recipe import Recipe
 from tutorial_lib.training import (
     LOSSES,
@@ -29,7 +30,6 @@ from tutorial_lib.training import (
     seed_of,
 )
 from tutorial_lib.transform_codec import FactorizedPrior, TransformCodec
-from tutorial_lib.variable_rate import VariableRateCodec
 from tutorial_lib.workbench.photos import photo
 
 LMBDA = 0.0067

@@ -1,7 +1,7 @@
 """Laplace densities for coefficients: tables, the rate in training, and the choice between two whole numbers.
 
 A coefficient is coded as k = y − m, to a whole number, with a Laplace density of mean 0 and scale b, which is given as
-its **level** s = log2 b. Over the bins of width 1 around the whole numbers, with t = 1 / (2 b), it has the masses
+its **log-scale** s = log2 b. Over the bins of width 1 around the whole numbers, with t = 1 / (2 b), it has the masses
 
     P(0) = 1 − e^−t          P(±k) = ½ (1 − e^−2t) e^−(2k − 1) t
 
@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tutorial_lib.entropy_bottleneck import lower_bound
-from tutorial_lib.quality import error_price
+from tutorial_lib.quality import DISTORTION_WEIGHT
 
-LOWEST, HIGHEST, PER_OCTAVE = -4.5, 8.0, 8  # levels s of the tables
+LOWEST, HIGHEST, PER_OCTAVE = -4.5, 8.0, 8  # log-scales s of the tables, octaves of b
 TABLES = round((HIGHEST - LOWEST) * PER_OCTAVE) + 1
-WEIGHT = 1.4  # of errors, where a whole number is chosen
+WEIGHT = 1.4  # times what a squared error costs, where a whole number is chosen
 TAIL = 2.0**-15  # beyond it, symbols are sent with the escape
 LEAST = -26.0  # log2 of a likelihood: about what an escape costs, 16 bits and some digits
 LOG2_E = 1 / math.log(2)
 
 
-def clamp_level(s: Tensor) -> Tensor:
+def clamp_log_scale(s: Tensor) -> Tensor:
     """Into the range of the tables, with gradients that lead back."""
     return -lower_bound(-lower_bound(s, LOWEST), -HIGHEST)
 
@@ -43,13 +43,13 @@ def indexes(s: Tensor) -> Tensor:
     return torch.round((s - LOWEST) * PER_OCTAVE).clamp(0, TABLES - 1).int()
 
 
-def level(index: Tensor) -> Tensor:
-    """The level of a table."""
+def log_scale_of(index: Tensor) -> Tensor:
+    """The log-scale of a table."""
     return LOWEST + index.float() / PER_OCTAVE
 
 
 def log2_likelihood(k: Tensor, s: Tensor) -> Tensor:
-    """log2 of the mass of whole numbers k, at levels s; the gradient goes to both. At least LEAST."""
+    """log2 of the mass of whole numbers k, at log-scales s; the gradient goes to both. At least LEAST."""
     t = 0.5 * torch.exp2(-s)
     zero = torch.log(-torch.expm1(-t)) * LOG2_E
     other = (torch.log(-torch.expm1(-2 * t)) - (2 * k.abs() - 1) * t) * LOG2_E - 1
@@ -69,7 +69,7 @@ def choose(r: Tensor, saved: tuple[Tensor, Tensor]) -> Tensor:
     """Whole numbers for real ones: the nearest, or one less in magnitude. saved: see `savings`."""
     k = torch.round(r)
     magnitude = k.abs()
-    error = WEIGHT * error_price() * (2 * (r.abs() - magnitude) + 1)  # what the squared error grows by
+    error = WEIGHT * DISTORTION_WEIGHT * (2 * (r.abs() - magnitude) + 1)  # what the squared error grows by
     down = (error < torch.where(magnitude > 1, saved[1], saved[0])) & (magnitude > 0)
     return k - k.sign() * down
 
@@ -78,7 +78,7 @@ class LaplaceTables:
     """What `EntropyCoder.build` needs of a model."""
 
     def pmfs(self) -> tuple[list[NDArray[np.float64]], NDArray[np.int64], NDArray[np.float64]]:
-        """For each level (pmfs, offsets, tail_masses): from −n to n, where n is what TAIL leaves."""
+        """For each table (pmfs, offsets, tail_masses): from −n to n, where n is what TAIL leaves."""
         rows, offsets, tails = [], [], []
         for index in range(TABLES):
             t = 0.5 * 2.0 ** -(LOWEST + index / PER_OCTAVE)

@@ -13,13 +13,15 @@ or a small one: the low-pass of a level, divided by what the wavelet multiplies 
 *Reach*: at quarter resolution 2 positions a block, at half resolution 3, behind the features' own.
 """
 
+from collections.abc import Sequence
 from functools import reduce
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.quality import ROWS, QualityTable, plane, step_of
+from tutorial_lib.quality import ROWS, QualityTable, quality_map, step_of
 from tutorial_lib.subband_prior import Decoded
 from tutorial_lib.wavelet import colour_matrix, join, sizes, turn_colours
 from tutorial_lib.whole_networks import UNIT
@@ -70,20 +72,28 @@ class Restoration(nn.Module):
         self.first = nn.ModuleList([Conv(12, half), Conv(fine, half), nn.Conv2d(1, half, 1, bias=False)])
         self.second, self.third = Conv(half, half), Conv(half, 12)
         with torch.no_grad():
-            for _, second in self.blocks:
+            for _, second in self._pairs:
                 second.weight.mul_(0.1)
-            self.third.weight.zero_()
-            self.third.bias.zero_()
+            for parameter in self.third.parameters():
+                parameter.zero_()
 
-    def forward(self, x: Tensor, fine: Tensor, coarse: Tensor, told: Tensor) -> Tensor:
-        """x (B, 3, H, W), fine (B, C, ⌈H/2⌉, ⌈W/2⌉), coarse (B, C, ⌈H/4⌉, ⌈W/4⌉), told (B, 1, 1, 1) -> like x."""
+    @property
+    def _pairs(self) -> list[tuple[Conv, Conv]]:
+        """`blocks`; a ModuleList does not tell of what kind its modules are."""
+        return [cast(tuple[Conv, Conv], tuple(cast(nn.ModuleList, block))) for block in self.blocks]
+
+    def forward(self, x: Tensor, fine: Tensor, coarse: Tensor, hint: Tensor) -> Tensor:
+        """x (B, 3, H, W), fine (B, C, ⌈H/2⌉, ⌈W/2⌉), coarse (B, C, ⌈H/4⌉, ⌈W/4⌉), hint (B, 1, 1, 1) -> like x.
+
+        hint: the quality map.
+        """
         height, width = x.shape[-2:]
         x = filled(x, 4)
         fine = filled(fine, 2)
-        t = total(self.inward, (x, fine, coarse, told))
-        for first, second in self.blocks:
+        t = total(self.inward, (x, fine, coarse, hint))
+        for first, second in self._pairs:
             t = t + second(act(first(act(t)), inplace=True))
-        h = total(self.first, (F.pixel_unshuffle(x, 2), fine, told))
+        h = total(self.first, (F.pixel_unshuffle(x, 2), fine, hint))
         h = act(h + F.pixel_shuffle(self.upward(act(t)), 2), inplace=True)
         h = self.third(act(self.second(h) + h, inplace=True))
         return (x + F.pixel_shuffle(h, 2))[..., :height, :width]
@@ -104,16 +114,17 @@ def filled(x: Tensor, multiple: int) -> Tensor:
 class WaveletSynthesis(nn.Module):
     """ŷ and the quality -> x̂. C: widths of the prior's features, from the finest level on; two at least."""
 
-    def __init__(self, C: list[int] | tuple[int, ...], half: int, quarter: int, blocks: int) -> None:
+    colours: Tensor
+
+    def __init__(self, C: Sequence[int], half: int, quarter: int, blocks: int) -> None:
         super().__init__()
         if len(C) < 2:
             raise ValueError("the restoration looks at features of two levels: give two at least.")
         self.levels = len(C)
         self.last_features = LastFeatures(C[0])
         self.corrections = nn.ModuleList(nn.Conv2d(c, 9, 1) for c in reversed(C))  # of details, coarse to fine
-        for conv in self.corrections:
-            nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)
+        for parameter in self.corrections.parameters():
+            nn.init.zeros_(parameter)
         self.log_step = nn.ModuleList(QualityTable(torch.zeros(ROWS, 9 if n else 3)) for n in range(len(C) + 1))
         self.restoration = Restoration(C[0], C[1], half, quarter, blocks)
         self.register_buffer("colours", colour_matrix(), persistent=False)
@@ -136,11 +147,11 @@ class WaveletSynthesis(nn.Module):
             picture = join(picture, details.unflatten(1, (3, 3)), sides[-part - 1])
         picture = turn_colours(picture * (step / (255 * 2**smaller)), self.colours.T)
         if not smaller and len(features) > self.levels:
-            picture = self.restoration(picture, features[-1], features[-2], plane(quality))
+            picture = self.restoration(picture, features[-1], features[-2], quality_map(quality))
         return picture + 0.5
 
-    def parameter_groups(self) -> list[dict]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """For an optimizer: networks (at 3e-3 their loss jumps in long runs) and the steps' factors."""
         steps = list(self.log_step.parameters())
         networks = [p for name, p in self.named_parameters() if not name.startswith("log_step.")]
-        return [{"params": networks, "lr": 1e-3, "name": "synthesis"}, {"params": steps, "lr": 2e-3, "name": "steps"}]
+        return [{"name": "synthesis", "params": networks, "lr": 1e-3}, {"name": "steps", "params": steps, "lr": 2e-3}]

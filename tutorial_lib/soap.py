@@ -18,7 +18,8 @@ matrices of one row or column, are left to Adam. All state is tensors, so that `
 on to the bit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ class SOAP(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "every": every, "largest": largest})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    def step(self, closure: Any = None) -> Any:
         """One step with the gradients as they are. closure: as with all optimizers."""
         loss = None
         if closure is not None:
@@ -51,11 +52,10 @@ class SOAP(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    self._update(p, group)
+                    self._update(p, p.grad.flatten(1) if p.dim() > 2 else p.grad, group)
         return loss
 
-    def _update(self, p: Tensor, group: dict) -> None:
-        g = p.grad.flatten(1) if p.dim() > 2 else p.grad
+    def _update(self, p: Tensor, g: Tensor, group: dict[str, Any]) -> None:
         state, (beta1, beta2) = self.state[p], group["betas"]
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32)  # updates so far; on the CPU, as in torch's Adam
@@ -78,7 +78,7 @@ class SOAP(Optimizer):
                 self._renew(state, name)
 
     @staticmethod
-    def _turned(x: Tensor, state: dict, back: bool = False) -> Tensor:
+    def _turned(x: Tensor, state: dict[str, Any], back: bool = False) -> Tensor:
         """A matrix in the bases, or back in its own."""
         left, right = state.get("basis_left"), state.get("basis_right")
         if left is not None:
@@ -87,8 +87,18 @@ class SOAP(Optimizer):
             x = x @ (right.T if back else right)
         return x
 
+    def state_bytes(self) -> int:
+        """How much room the state of all parameters takes, once there has been a step."""
+        total = 0
+        for group in self.param_groups:
+            for p in group["params"]:
+                g = p.flatten(1) if p.dim() > 2 else p
+                sides = [side for side in g.shape if g.dim() == 2 and min(g.shape) > 1 and side <= group["largest"]]
+                total += p.element_size() * (2 * p.numel() + 2 * sum(side**2 for side in sides))
+        return total
+
     @staticmethod
-    def _renew(state: dict, name: str) -> None:
+    def _renew(state: dict[str, Any], name: str) -> None:
         """One step of power iteration, eigenvectors sorted by how large their eigenvalues seem."""
         factor, basis = state["factor_" + name], state["basis_" + name]
         order = (basis * (factor @ basis)).sum(dim=0).argsort(descending=True, stable=True)

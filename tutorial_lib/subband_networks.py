@@ -1,4 +1,4 @@
-"""The networks that foresee a wavelet's coefficients, from coarse to fine, each with what is known by then.
+"""The networks that predict a wavelet's coefficients, from coarse to fine, each with what is known by then.
 
     low-pass      in four passes: each predicted from the positions around it that are known
     each level    its low-pass and the coarser features -> features
@@ -7,11 +7,11 @@
                   features and coefficients -> features for the next level
 
 All of them are `WholeLayer`s. They see a coefficient as sign · log(1 + |y|), and its magnitude. They give for each
-coefficient a mean m and a level s (`laplace`).
+coefficient a mean m and a log-scale s (`laplace`), which is added to a base log-scale of the quality's.
 
-What codes or rates coefficients is not known here. `code`, a function, is called for each quarter of a pass with what
-is foreseen, and gives the whole numbers k that are (to be) coded; ŷ = k + m. Quarters are the positions of equal parity
-in rows and columns, so that a network computes only what is needed.
+What codes or rates coefficients is not known here. A symbol callback, `code`, is called for each quarter of a pass with
+what is predicted, and gives the whole numbers k that are (to be) coded; ŷ = k + m. Quarters are the positions of equal
+parity in rows and columns, so that a network computes only what is needed.
 
 *Reach*, in positions of a level: 2 for the low-pass's surroundings, 2 for the convolutions behind it, 1 for a
 checkerboard's second pass in grey and 2 in the colours, 2 for the convolutions that follow: 9 together, and what the
@@ -19,6 +19,7 @@ coarser level's features reach, halved positions counted twice.
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -48,8 +49,8 @@ class Pass(NamedTuple):
         return y[self.part][:, self.channels, self.row :: 2, self.column :: 2]
 
 
-# Told a pass, means and levels (B, C, h', w'), it gives whole numbers of that shape.
-Code = Callable[[Pass, Tensor, Tensor], Tensor]
+# Given a pass, means and log-scales (B, C, h', w'), it gives whole numbers of that shape.
+SymbolCallback = Callable[[Pass, Tensor, Tensor], Tensor]
 
 
 def logarithm_table() -> Tensor:
@@ -70,13 +71,14 @@ class Logarithms(nn.Module):
     def forward(self, y: Tensor, whole: bool) -> Tensor:
         """y: in steps; multiples of 1/256 where numbers are whole."""
         y = y.permute(0, 2, 3, 1).contiguous()  # (B, h, w, C): networks are faster with channels last
-        magnitudes = None
+        magnitudes: Tensor | None = None
         if not whole or (torch.is_grad_enabled() and y.requires_grad):
             magnitudes = torch.log1p(y.abs().clamp(max=(LOGARITHMS - 1) / OUTPUT_UNIT)) * UNIT
         if whole:
             places = (y.detach().abs() * OUTPUT_UNIT).clamp(max=LOGARITHMS - 1).int()
             exact = self.table.index_select(0, places.flatten()).view_as(y)
             magnitudes = exact if magnitudes is None else straight(magnitudes, exact)
+        assert magnitudes is not None
         seen = torch.cat([magnitudes * y.detach().sign(), magnitudes], dim=-1)
         return seen.permute(0, 3, 1, 2)  # (B, 2 C, h, w), channels last in memory
 
@@ -85,7 +87,7 @@ def window_sum(x: Tensor, radius: int) -> Tensor:
     """Sums over squares of side 2 · radius + 1, of those that lie within x (B, C, h, w): smaller by 2 · radius."""
     for dim in (-2, -1):
         n = x.shape[dim] - 2 * radius
-        x = sum(x.narrow(dim, k, n) for k in range(2 * radius + 1))
+        x = reduce(torch.add, [x.narrow(dim, k, n) for k in range(2 * radius + 1)])
     return x
 
 
@@ -97,6 +99,7 @@ def surroundings(low: Tensor, radius: int, whole: bool) -> Tensor:
 
 
 def replicate(x: Tensor, radius: int = 1) -> Tensor:
+    """Edges repeated on all sides."""
     return F.pad(x, (radius, radius, radius, radius), mode="replicate")
 
 
@@ -107,7 +110,7 @@ def twice(x: Tensor, shape: tuple[int, int]) -> Tensor:
     return rows.reshape(b, 2 * h, 2 * w, c).permute(0, 3, 1, 2)[..., : shape[0], : shape[1]]
 
 
-def decoded(code: Code, which: Pass, m: Tensor, s: Tensor) -> Tensor:
+def decoded(code: SymbolCallback, which: Pass, m: Tensor, s: Tensor) -> Tensor:
     """ŷ of a pass."""
     y_hat = (code(which, m, s) + m).clamp(-COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
     return y_hat if which.valid is None else y_hat.masked_fill(~which.valid, 0.0)
@@ -119,34 +122,36 @@ class LowPass(nn.Module):
     def __init__(self, C: int) -> None:
         super().__init__()
         self.logarithms = Logarithms()
-        self.first = nn.ModuleList(WholeLayer(C, (7, 5, 1), (1, 1, 1)) for _ in QUARTERS)
+        self.first = nn.ModuleList(WholeLayer(C, *[(7, 5, 1)][:n], (1, 1, 1)) for n in range(len(QUARTERS)))
         self.second = nn.ModuleList(WholeLayer(C, (C, 3, 1)) for _ in QUARTERS)
         self.third = nn.ModuleList(WholeLayer(6, (C, 1, 1), output=True) for _ in QUARTERS)
         self.features = WholeLayer(C, (6, 3, 1), (1, 1, 1))
-        for layer in self.third:
-            start_small(layer, 0.05)
+        start_small(self.third, 0.05)
 
     def forward(
-        self, shape: tuple[int, int], code: Code, usual: Tensor, plane: Tensor, whole: bool
+        self, shape: tuple[int, int], code: SymbolCallback, base: Tensor, quality_map: Tensor, whole: bool
     ) -> tuple[Tensor, Tensor]:
-        """shape: of the low-pass; usual (B, 12, 1, 1) levels; plane (B, 1, 1, 1) in units -> ŷ, features."""
-        batch = len(plane)
-        known, mask = plane.new_zeros(batch, 3, *shape), plane.new_zeros(1, 1, *shape)
+        """shape: of the low-pass; base (B, 12, 1, 1) log-scales; quality_map (B, 1, 1, 1) in units.
+
+        Gives ŷ and features."""
+        batch = len(quality_map)
+        known, mask = quality_map.new_zeros(batch, 3, *shape), quality_map.new_zeros(1, 1, *shape)
         for n, (row, column) in enumerate(QUARTERS):
             here = (..., slice(row, None, 2), slice(column, None, 2))
             linear = self._mean(known, mask, 1, whole)
             rest = self.logarithms((known - self._mean(known, mask, REST_RADIUS, whole)) * mask, whole)
             x = torch.cat([rest, mask.expand(batch, 1, *shape) * UNIT], dim=1)  # (B, 7, h, w)
-            x = self.first[n](replicate(x, 2), plane, whole=whole)
+            seen = [replicate(x, 2)] if n else []  # before the first pass nothing is known
+            x = self.first[n](*seen, quality_map, whole=whole).expand(-1, -1, *shape)
             m, s = self.third[n](self.second[n](replicate(x), whole=whole), whole=whole)[here].chunk(2, dim=1)
             if m.numel():
                 q = decoded(
-                    code, Pass(0, slice(0, 3), row, column, None), linear[here] + m, s + usual[:, 3 * n : 3 * n + 3]
+                    code, Pass(0, slice(0, 3), row, column, None), linear[here] + m, s + base[:, 3 * n : 3 * n + 3]
                 )
                 known = scattered(known, here, q)
                 mask = scattered(mask, here, 1.0)
         x = self.logarithms(surroundings(known, 1, whole), whole)
-        return known, self.features(replicate(x), plane, whole=whole)
+        return known, self.features(replicate(x), quality_map, whole=whole)
 
     @staticmethod
     def _mean(known: Tensor, mask: Tensor, radius: int, whole: bool) -> Tensor:
@@ -163,11 +168,11 @@ def scattered(x: Tensor, where: tuple, values: Tensor | float) -> Tensor:
     return x
 
 
-def start_small(layer: WholeLayer, factor: float) -> None:
+def start_small(layers: nn.ModuleList, factor: float) -> None:
+    """Let `WholeLayer`s begin with small weights and no bias."""
     with torch.no_grad():
-        for weight in layer.weights:
-            weight.mul_(factor)
-        layer.bias.zero_()
+        for name, parameter in layers.named_parameters():
+            parameter.mul_(0.0 if name.endswith("bias") else factor)
 
 
 class Checkerboard(nn.Module):
@@ -181,13 +186,21 @@ class Checkerboard(nn.Module):
         self.first = nn.ModuleList([WholeLayer(P, (C, 1, 1), *seen), WholeLayer(P, (C, 1, 1), *seen, half)])
         self.second = nn.ModuleList(WholeLayer(P, (P, 1, 1)) for _ in HALVES)
         self.third = nn.ModuleList(WholeLayer(n * (3 if other else 2), (P, 1, 1), output=True) for _ in HALVES)
-        for layer in self.third:
-            start_small(layer, 0.1)
+        start_small(self.third, 0.1)
 
     def forward(
-        self, f: Tensor, code: Code, where: Pass, usual: tuple[Tensor, Tensor], whole: bool, other: Tensor | None = None
+        self,
+        f: Tensor,
+        code: SymbolCallback,
+        where: Pass,
+        base: tuple[Tensor, Tensor],
+        whole: bool,
+        other: Tensor | None = None,
     ) -> Tensor:
-        """f (B, C, h, w); where: part, channels and validity (C, h, w); usual: of both halves -> ŷ (B, n, h, w)."""
+        """f (B, C, h, w); where: part, channels and validity (C, h, w); base: both halves' log-scales.
+
+        Gives ŷ (B, n, h, w).
+        """
         h, w = f.shape[-2:]
         known = f.new_zeros(len(f), self.n, h, w)
         seen = [replicate(self.logarithms(other, whole))] if other is not None else []
@@ -209,7 +222,7 @@ class Checkerboard(nn.Module):
                     m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
                 valid = None if where.valid is None else where.valid[here]
                 which = where._replace(row=row, column=column, valid=valid)
-                new = scattered(new, here, decoded(code, which, m, s + usual[half]))
+                new = scattered(new, here, decoded(code, which, m, s + base[half]))
             known = new
         return known
 
@@ -233,28 +246,28 @@ class Level(nn.Module):
         self,
         f: Tensor,
         low: Tensor,
-        code: Code,
+        code: SymbolCallback,
         part: int,
         valid: Tensor | None,
-        usual: Tensor,
-        plane: Tensor,
+        base: Tensor,
+        quality_map: Tensor,
         whole: bool,
     ) -> tuple[Tensor, Tensor]:
-        """f: coarser features; low (B, 3, h, w): the low-pass in steps; valid (9, h, w) or None; usual (B, 18, 1, 1).
+        """f: coarser features; low (B, 3, h, w): the low-pass in steps; valid (9, h, w) or None; base (B, 18, 1, 1).
 
         Gives ŷ (B, 9, h, w) and features (B, C, h, w).
         """
-        shape = low.shape[-2:]
+        shape = (low.shape[-2], low.shape[-1])
         f = self.up(f, whole=whole)
         if part > 1:  # the low-pass and the coarsest details have one size
             f = twice(f, shape)
         seen = self.logarithms(surroundings(low, 2, whole), whole)
-        f = self.before[0](replicate(f), replicate(seen), plane, whole=whole)
+        f = self.before[0](replicate(f), replicate(seen), quality_map, whole=whole)
         f = self.before[1](replicate(f), plus=f, whole=whole)
         grey_pass = Pass(part, slice(0, 3), 0, 0, None if valid is None else valid[:3])
-        grey = self.grey(f, code, grey_pass, (usual[:, 0:3], usual[:, 9:12]), whole)
+        grey = self.grey(f, code, grey_pass, (base[:, 0:3], base[:, 9:12]), whole)
         colour_pass = Pass(part, slice(3, 9), 0, 0, None if valid is None else valid[3:])
-        colour = self.colour(f, code, colour_pass, (usual[:, 3:9], usual[:, 12:18]), whole, grey)
+        colour = self.colour(f, code, colour_pass, (base[:, 3:9], base[:, 12:18]), whole, grey)
         y_hat = torch.cat([grey, colour], dim=1)  # (B, 9, h, w)
         if self.after is not None:
             f = self.after[0](f, replicate(self.logarithms(y_hat, whole)), whole=whole)

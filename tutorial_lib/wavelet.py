@@ -43,7 +43,8 @@ def colour_matrix() -> Tensor:
 
 def turn_colours(x: Tensor, matrix: Tensor) -> Tensor:
     """(B, 3, H, W) -> (B, 3, H, W), each pixel times the matrix; its transpose turns back."""
-    return torch.einsum("kc,bchw->bkhw", matrix, x)
+    with torch.autocast(x.device.type, enabled=False):  # a picture's 8 bits need all of float32
+        return torch.einsum("kc,bchw->bkhw", matrix, x.float())
 
 
 def half(size: tuple[int, int]) -> tuple[int, int]:
@@ -53,7 +54,7 @@ def half(size: tuple[int, int]) -> tuple[int, int]:
 
 def sizes(shape: tuple[int, int], levels: int) -> list[tuple[int, int]]:
     """The picture's size, and the low-pass's of each level: levels + 1 pairs."""
-    pairs = [tuple(shape)]
+    pairs = [(shape[0], shape[1])]
     for _ in range(levels):
         pairs.append(half(pairs[-1]))
     return pairs

@@ -1,23 +1,33 @@
-"""The full codec: a fixed wavelet, a prior that goes from coarse to fine, and a restoration.
+"""The wavelet codec: a fixed wavelet, a prior that goes from coarse to fine, and a restoration.
 
     x ─ colours ─ CDF 9/7, five levels ─ : step ─ y ─ prior ─ ŷ ─ corrections ─ inverse wavelet ─ restoration ─ x̂
 
 Any size; nothing is padded. What a picture's first parts say is a whole picture already: of less detail, or small.
+Coefficients are the same to the last bit on every machine; the synthesis computes with floats, so a pixel may differ by
+one grey level where it lies between two.
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.quality import check_quality, step_of
+from tutorial_lib.codec_registry import register_codec
+from tutorial_lib.prior import Strings
+from tutorial_lib.quality import VariableRateCodec, step_of
 from tutorial_lib.restoration import WaveletSynthesis
-from tutorial_lib.subband_prior import Coefficients, SubbandPrior, qualities
+from tutorial_lib.soap import SOAP
+from tutorial_lib.subband_prior import Coefficients, SubbandPrior
 from tutorial_lib.wavelet import colour_matrix, split, turn_colours
+
+LARGEST, DEEPEST = 1024, 16  # no file shall make us set aside memory without end
 
 
 class WaveletAnalysis(nn.Module):
     """x (B, 3, H, W) in [0, 1] and the quality (B,) -> y, in steps. Nothing in it is learned."""
+
+    colours: Tensor
 
     def __init__(self, levels: int) -> None:
         super().__init__()
@@ -29,11 +39,25 @@ class WaveletAnalysis(nn.Module):
         for _ in range(self.levels):
             low, details = split(low)
             parts.append(details.flatten(1, 2))  # (B, 9, h, w)
-        return Coefficients(tuple(x.shape[-2:]), [low, *reversed(parts)])
+        return Coefficients((x.shape[-2], x.shape[-1]), [low, *reversed(parts)])
 
 
-class WaveletCodec(nn.Module):
-    """The codec. C, P, P_colour: see `SubbandPrior`; half, quarter, blocks: see `Restoration`."""
+@register_codec("wavelet")
+class WaveletCodec(VariableRateCodec):
+    """The codec.
+
+    C, P, P_colour: widths of the prior's features and checkerboards, from the finest level to the coarsest: as many
+                    as there are levels (`SubbandPrior`).
+    half, quarter:  widths of the restoration at half and at a quarter of the resolution; blocks: at a quarter.
+    Raises ValueError for sizes that no checkpoint of this course has.
+
+    >>> codec = WaveletCodec(C=[6, 8], P=[6, 8], P_colour=[4, 6], half=8, quarter=8, blocks=1).eval()
+    >>> codec.build_coder()
+    >>> picture = torch.full((3, 21, 30), 200, dtype=torch.uint8)
+    >>> data = codec.encode(picture, quality=30)
+    >>> tuple(codec.decode(data).shape), tuple(codec.decode(data, slices=1).shape)  # all of it, and a preview
+    ((3, 21, 30), (3, 21, 30))
+    """
 
     def __init__(
         self,
@@ -44,53 +68,33 @@ class WaveletCodec(nn.Module):
         quarter: int = 64,
         blocks: int = 2,
     ) -> None:
-        super().__init__()
-        self.analysis = WaveletAnalysis(len(C))
-        self.prior = SubbandPrior(C, P, P_colour)
-        self.synthesis = WaveletSynthesis(C, half, quarter, blocks)
-
-    def forward(self, x: Tensor, quality: Tensor) -> dict:
-        """x (B, 3, H, W) in [0, 1], quality (B,) -> {"x_hat": like x, "likelihoods": {"part0": (B, n), …}}.
-
-        In evaluation mode x_hat is what decoding gives, and likelihoods are of what is coded.
-        """
-        y_hat, likelihoods = self.prior(self.analysis(x, quality), quality)
-        return {"x_hat": self.synthesis(y_hat, quality), "likelihoods": likelihoods}
-
-    def build_coder(self) -> None:
-        """Make the coding tables: once, after training. Raises as `SubbandPrior.build_coder` does."""
-        self.prior.build_coder()
-
-    @torch.no_grad()
-    def compress(self, x: Tensor, quality: int) -> dict:
-        """x (B, 3, H, W) in [0, 1] -> {"strings": for each part one list of B strings, "shape": (H, W)}."""
-        check_quality(quality)
-        y = self.analysis(x, qualities(quality, x))
-        return {"strings": self.prior.compress(y, quality), "shape": y.shape}
+        widths = (*C, *P, *P_colour, half, quarter)
+        if not all(isinstance(width, int) and 1 <= width <= LARGEST for width in widths):
+            raise ValueError(f"widths are whole numbers from 1 to {LARGEST:,}, unlike {widths}.")
+        if not isinstance(blocks, int) or not 0 <= blocks <= DEEPEST or len(C) > DEEPEST:
+            raise ValueError(f"there are at most {DEEPEST} levels and blocks, unlike {len(C)} and {blocks}.")
+        prior, synthesis = SubbandPrior(C, P, P_colour), WaveletSynthesis(C, half, quarter, blocks)
+        super().__init__(WaveletAnalysis(len(C)), synthesis, prior, stride=1)
 
     @torch.no_grad()
     def decompress(
-        self, strings: Sequence[Sequence[bytes]], shape: tuple[int, int], quality: int, smaller: int = 0
-    ) -> dict:
+        self, strings: Strings, shape: tuple[int, int], quality: int | None = None, smaller: int = 0
+    ) -> dict[str, Tensor]:
         """{"x_hat": (B, 3, H, W)}, equal to the forward pass in evaluation mode if all strings are given.
 
         strings: the first parts, or all. smaller: the picture with its sides halved so often; only the parts that it
         needs are decoded. Raises rans.BitstreamError for damaged strings, ValueError if it should be too small.
         """
-        levels = self.prior.parts - 1
+        levels = self.prior.slices
         if not 0 <= smaller <= levels:
             raise ValueError(f"a picture can be halved 0 to {levels} times, not {smaller}.")
-        if smaller:
-            strings = strings[: levels - smaller + 1]
-        y_hat = self.prior.decompress(strings, shape, quality)
-        return {"x_hat": self.synthesis(y_hat, qualities(quality, y_hat.parts[0]), smaller)}
+        needed = strings[: levels - smaller + 1] if smaller else strings
+        y_hat, condition = self._decompress_latent(needed, shape, quality)
+        return {"x_hat": self.synthesis(y_hat, condition, smaller)}
 
-    @torch.no_grad()
-    def start_at(self, x: Tensor) -> None:
-        """Before training: the usual levels, from a batch of crops (B, 3, H, W)."""
-        quality = qualities(50, x)
-        self.prior.start_at(self.analysis(x, quality), quality)
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """For SOAP: what the prior says, then the synthesis's networks and its steps."""
+        return [*self.prior.parameter_groups(), *cast(WaveletSynthesis, self.synthesis).parameter_groups()]
 
-    def parameter_groups(self) -> list[dict]:
-        """For an optimizer: {"params", "lr", "name"} each; the rates suit SOAP."""
-        return [*self.prior.parameter_groups(), *self.synthesis.parameter_groups()]
+    def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        return SOAP(groups)

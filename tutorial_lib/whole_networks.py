@@ -85,10 +85,11 @@ class WholeLayer(nn.Module):
     def forward(self, *xs: Tensor, plus: Tensor | None = None, whole: bool) -> Tensor:
         """Inputs (B, C_n, h_n, w_n), in units; plus: like the sum, in units -> the layer's output, see above."""
         weights, bias = self._kept_weights() if whole else (list(self.weights), self.bias * UNIT)
-        total = None
-        for x, weight, stride in zip(xs, weights, self.strides, strict=True):  # summed: to join inputs costs more
-            term = F.conv2d(x, weight, bias, stride)
-            total, bias = term if total is None else _sum(total, term), None
+        terms = zip(xs, weights, self.strides, strict=True)  # summed: to join the inputs costs more
+        x, weight, stride = next(terms)
+        total = F.conv2d(x, weight, bias, stride)
+        for x, weight, stride in terms:
+            total = _sum(total, F.conv2d(x, weight, None, stride))
         total = total if plus is None else _sum(total, plus)
         if torch.is_grad_enabled():
             return self._finished(total, whole)
@@ -129,13 +130,13 @@ class WholeLayer(nn.Module):
 
         Raises ValueError for weights that are not finite, or so large that nothing sensible can follow.
         """
-        exponents = []
+        each = []
         for weight in self.weights:
             largest = weight.detach().abs().amax(dim=(1, 2, 3))  # (C,)
             if not bool((largest < 2.0**12).all()) or not bool((self.bias.detach().abs() < 2.0**12).all()):
                 raise ValueError("a network's weights are not finite, or huge: they have diverged.")
-            exponents.append((7 - torch.frexp(largest).exponent).clamp(-8, 14))  # |w| · 2^e < 128
-        exponents = torch.stack(exponents)  # (inputs, C)
+            each.append((7 - torch.frexp(largest).exponent).clamp(-8, 14))  # |w| · 2^e < 128
+        exponents = torch.stack(each)  # (inputs, C)
         while True:
             weights = [self._rounded(weight, e) for weight, e in zip(self.weights, exponents, strict=True)]
             finest = exponents.amax(dim=0).clamp(min=0)  # what is added besides is a multiple of 1
@@ -192,7 +193,7 @@ def _unit(x: Tensor) -> Tensor:
 def self_test(device: torch.device | str = "cpu") -> None:
     """Convolve numbers of the sizes that occur, with sums up to 2^24, and compare with a product of int64 matrices.
 
-    Raises RuntimeError if this machine's float32 convolutions are not exact: coding would not be safe.
+    Raises ValueError if this machine's float32 convolutions are not exact: coding would not be safe.
     """
     generator = torch.Generator().manual_seed(0)
     for channels, out, kernel, stride in (
@@ -211,10 +212,10 @@ def self_test(device: torch.device | str = "cpu") -> None:
         columns = F.unfold(x.double(), kernel, stride=stride).long()  # exact: whole numbers
         true = weight.flatten(1) @ columns[0] + bias[:, None]  # (out, positions), int64
         for layout in (torch.contiguous_format, torch.channels_last):
-            ours = [t.to(device, torch.float32).contiguous(memory_format=layout) for t in (x, weight)]
-            sums = F.conv2d(*ours, bias.to(device, torch.float32), stride).cpu().flatten(2)[0]
+            a, w = (t.to(device, torch.float32).contiguous(memory_format=layout) for t in (x, weight))
+            sums = F.conv2d(a, w, bias.to(device, torch.float32), stride).cpu().flatten(2)[0]
             if not torch.equal(sums.long(), true):
-                raise RuntimeError(
+                raise ValueError(
                     "float32 convolutions are not exact on this device (bfloat16, Winograd or another shortcut?): "
                     "files coded here could not be decoded elsewhere. Use the CPU."
                 )
