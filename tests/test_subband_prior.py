@@ -131,9 +131,9 @@ def test_the_test_prior_has_something_to_code(prior) -> None:
 
 def test_images_of_a_batch_are_coded_alone(prior) -> None:
     y = coefficients(3, 21, 18)
-    together = prior.compress(y, 60)
+    together = prior.compress(y, at(60, 3))
     for b in range(3):
-        alone = prior.compress(Coefficients(y.shape, [part[b : b + 1] for part in y.parts]), 60)
+        alone = prior.compress(Coefficients(y.shape, [part[b : b + 1] for part in y.parts]), at(60))
         assert [pieces[b] for pieces in together] == [piece for (piece,) in alone]
 
 
@@ -147,15 +147,15 @@ def threads(n: int):
 
 def test_threads_backends_and_layouts_change_no_byte(prior) -> None:
     y = coefficients(2, 25, 36)
-    strings = prior.compress(y, 70)
-    whole = prior.decompress(strings, y.shape, 70)
+    strings = prior.compress(y, at(70, 2))
+    whole = prior.decompress(strings, y.shape, at(70, 2))
     for count, onednn, layout in itertools.product(
         (1, 2), (True, False), (torch.contiguous_format, torch.channels_last)
     ):
         other = lively_prior().to(memory_format=layout)
         with threads(count), torch.backends.mkldnn.flags(enabled=onednn):
-            assert other.compress(y, 70) == strings
-            assert equal(other.decompress(strings, y.shape, 70), whole)
+            assert other.compress(y, at(70, 2)) == strings
+            assert equal(other.decompress(strings, y.shape, at(70, 2)), whole)
 
 
 def test_a_saved_prior_reads_what_another_wrote(prior) -> None:
@@ -164,8 +164,8 @@ def test_a_saved_prior_reads_what_another_wrote(prior) -> None:
     other = SubbandPrior(*WIDTHS)
     other.load_state_dict(prior.state_dict())
     assert equal(
-        other.eval().decompress(prior.compress(y, 20), y.shape, 20),
-        prior.decompress(prior.compress(y, 20), y.shape, 20),
+        other.eval().decompress(prior.compress(y, at(20)), y.shape, at(20)),
+        prior.decompress(prior.compress(y, at(20)), y.shape, at(20)),
     )
 
 
@@ -174,12 +174,12 @@ def test_a_saved_prior_reads_what_another_wrote(prior) -> None:
 
 def test_the_first_pieces_decode_the_first_parts_and_no_more_is_computed(prior, monkeypatch) -> None:
     y = coefficients(2, 37, 22)
-    strings = prior.compress(y, 40)
-    whole = prior.decompress(strings, y.shape, 40)
+    strings = prior.compress(y, at(40, 2))
+    whole = prior.decompress(strings, y.shape, at(40, 2))
     for count in range(1, prior.parts + 1):
         for level in prior.levels[count - 1 :]:
             monkeypatch.setattr(level, "forward", None)
-        some = prior.decompress(strings[:count], y.shape, 40)
+        some = prior.decompress(strings[:count], y.shape, at(40, 2))
         monkeypatch.undo()
         assert len(some.features) == count
         assert all(torch.equal(a, b) for a, b in zip(some.features, whole.features[:count], strict=True))
@@ -191,10 +191,10 @@ def test_the_first_pieces_decode_the_first_parts_and_no_more_is_computed(prior, 
 def test_a_part_decodes_even_if_the_stream_goes_on(prior) -> None:
     """A reader who has more bytes than it asks for: what follows does not disturb."""
     y = coefficients(1, 37, 22)
-    strings = prior.compress(y, 40)
-    some = prior.decompress(strings[:2], y.shape, 40)
+    strings = prior.compress(y, at(40))
+    some = prior.decompress(strings[:2], y.shape, at(40))
     longer = [strings[0], [strings[1][0] + strings[2][0]]]
-    assert equal(prior.decompress(longer, y.shape, 40), some)
+    assert equal(prior.decompress(longer, y.shape, at(40)), some)
 
 
 # Hostile input -----------------------------------------------------------------------------------------------------
@@ -202,14 +202,14 @@ def test_a_part_decodes_even_if_the_stream_goes_on(prior) -> None:
 
 def test_damaged_strings_are_refused_or_decode_to_something_else(prior) -> None:
     y = coefficients(1, 30, 31)
-    strings = prior.compress(y, 80)
+    strings = prior.compress(y, at(80))
     stream = b"".join(piece for (piece,) in strings)
     refused = 0
     for place in range(0, len(stream), max(1, len(stream) // 25)):
         damaged = stream[:place] + bytes([stream[place] ^ 0x55]) + stream[place + 1 :]
         pieces = [[damaged], *([b""] for _ in strings[1:])]
         try:
-            other = prior.decompress(pieces, y.shape, 80)
+            other = prior.decompress(pieces, y.shape, at(80))
             assert all(part.isfinite().all() and part.abs().max() <= 2047 for part in other.parts)
         except BitstreamError:
             refused += 1
@@ -218,7 +218,7 @@ def test_damaged_strings_are_refused_or_decode_to_something_else(prior) -> None:
 
 def test_strings_that_do_not_fit_are_refused(prior) -> None:
     y = coefficients(1, 16, 16)
-    strings = prior.compress(y, 50)
+    strings = prior.compress(y, at(50))
     for wrong in (
         [],
         [*strings, [b""]],
@@ -229,25 +229,35 @@ def test_strings_that_do_not_fit_are_refused(prior) -> None:
         [[b"\xff" * 8], *([b""] for _ in strings[1:])],
     ):
         with pytest.raises(BitstreamError):
-            prior.decompress(wrong, y.shape, 50)
-    for quality in (0, 101, 50.5, True):
-        with pytest.raises(ValueError, match="quality"):
-            prior.decompress(strings, y.shape, quality)
+            prior.decompress(wrong, y.shape, at(50))
+    for lost in (0, 2, LEVELS):
+        with pytest.raises(BitstreamError, match="without a gap"):
+            prior.decompress([None if n == lost else part for n, part in enumerate(strings)], y.shape, at(50))
+
+
+@pytest.mark.parametrize("condition", [None, at(0), at(101), at(50.5), torch.tensor([50.0, 51.0]), torch.empty(0)])
+def test_a_batch_is_coded_at_one_whole_quality(prior, condition: Tensor | None) -> None:
+    y = coefficients(2, 16, 16)
+    strings = prior.compress(y, at(50, 2))
+    with pytest.raises(ValueError, match="quality"):
+        prior.compress(y, condition)
+    with pytest.raises(ValueError, match="quality"):
+        prior.decompress(strings, y.shape, condition)
 
 
 def test_what_cannot_be_coded_is_refused(prior) -> None:
     y = coefficients(1, 16, 16)
     y.parts[2][0, 0, 0, 0] = math.nan
     with pytest.raises(ValueError, match="NaN"):
-        prior.compress(y, 50)
+        prior.compress(y, at(50))
     with pytest.raises(RuntimeError, match="tables"):
-        SubbandPrior(*WIDTHS).compress(coefficients(1, 8, 8), 50)
+        SubbandPrior(*WIDTHS).compress(coefficients(1, 8, 8), at(50))
 
 
 def test_coefficients_beyond_all_pictures_survive(prior) -> None:
     y = coefficients(1, 24, 17)
     strings = check_coding(prior, Coefficients(y.shape, [100 * part for part in y.parts]), 90, near=False)
-    assert prior.decompress(strings, y.shape, 90).parts[0].abs().max() > 100
+    assert prior.decompress(strings, y.shape, at(90)).parts[0].abs().max() > 100
 
 
 @pytest.mark.parametrize("name", ["levels.0.grey.first.1.bias", "base_log_scale.1.values"])
@@ -349,9 +359,10 @@ def test_laplace_likelihoods_are_masses_and_have_their_gradients() -> None:
 def test_the_choice_is_the_cheaper_one() -> None:
     r = torch.linspace(-4, 4, 801)
     for s in (-1.0, 0.5, 3.0):
-        level = torch.full_like(r, s)
-        chosen = laplace.choose(r, laplace.savings(level))
-        cost = lambda k, s=level: laplace.WEIGHT * error_price() * (r - k) ** 2 - laplace.log2_likelihood(k, s)  # noqa: E731
+        log_scale = torch.full_like(r, s)
+        chosen = laplace.choose(r, laplace.savings(log_scale))
+        weight = laplace.WEIGHT * DISTORTION_WEIGHT
+        cost = lambda k, s=log_scale, weight=weight: weight * (r - k) ** 2 - laplace.log2_likelihood(k, s)  # noqa: E731
         nearest = r.round()
         best = torch.minimum(cost(nearest), cost(nearest - nearest.sign()))
         torch.testing.assert_close(cost(chosen), best, rtol=1e-4, atol=1e-4)
@@ -430,21 +441,22 @@ def test_a_quality_table_gives_its_rows_and_what_lies_between() -> None:
     values = table(quality)[:, :, 0, 0]
     assert torch.equal(values[[0, 1, 3]], table.values[[0, 1, 9]])
     torch.testing.assert_close(values[2], table.values[1] + (table.values[2] - table.values[1]) * 5 / 11)
-    rounded = table(quality, 64.0)
-    assert torch.equal(rounded * 64, (rounded * 64).round())
+    rounded = table.rounded(quality, 64.0)
+    assert torch.equal(rounded.double() * 64, table.in_units(quality, 64.0))
     assert (rounded[:, :, 0, 0] - values).abs().max() < 1.01 / 64
     rounded.sum().backward()
     assert round(float(table.values.grad.sum())) == 16
 
 
-def test_qualities_are_told_between_minus_one_and_one() -> None:
-    told = plane(torch.tensor([1.0, 50.5, 100.0]))
-    assert told.flatten().tolist() == [-1.0, 0.0, 1.0] and told.shape == (3, 1, 1, 1)
-    every = plane(torch.arange(1.0, 101.0), 32.0).flatten() * 32
-    assert torch.equal(every, every.round()) and (every.diff() >= 0).all()
+def test_no_quality_is_near_half_a_unit_of_the_map() -> None:
+    hints = quality_map(torch.arange(1.0, 101.0)).flatten()
+    assert quality_map(torch.ones(3)).shape == (3, 1, 1, 1) and (hints.diff() > 0).all()
+    exact = (2 * torch.arange(1, 101, dtype=torch.float64) - 101) / 99 * UNIT
+    assert ((exact - exact.floor() - 0.5).abs() > 0.005).all()
+    assert torch.equal((hints * UNIT).round().double(), exact.round())
 
 
-def test_error_price_does_not_depend_on_the_quality() -> None:
+def test_the_distortion_weight_is_that_of_every_quality() -> None:
     quality = torch.tensor([3.0, 77.0])
-    prices = lambda_of(quality) * step_of(quality).flatten() ** 2 / 3
-    torch.testing.assert_close(prices, torch.full((2,), error_price()))
+    weights = lambda_of(quality) * step_of(quality).flatten() ** 2 / 3
+    torch.testing.assert_close(weights, torch.full((2,), DISTORTION_WEIGHT))

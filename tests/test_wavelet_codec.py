@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import copy
+import io
+import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import Tensor
 
-from tutorial_lib.quality import lambda_of, step_of
+from tutorial_lib.bitstream import unpack
+from tutorial_lib.files.images import to_float, to_uint8
+from tutorial_lib.quality import VariableRateCodec, lambda_of, step_of
 from tutorial_lib.rans import BitstreamError
+from tutorial_lib.recipe import Recipe
 from tutorial_lib.restoration import Restoration, WaveletSynthesis, filled
+from tutorial_lib.soap import SOAP
 from tutorial_lib.subband_prior import Decoded
+from tutorial_lib.training import RandomCrops, Training
+from tutorial_lib.transform_codec import TransformCodec
 from tutorial_lib.wavelet_codec import WaveletAnalysis, WaveletCodec
 
 SMALL = {"C": (6, 8, 8), "P": (5, 7, 8), "P_colour": (4, 6, 6), "half": 8, "quarter": 8, "blocks": 1}
@@ -52,6 +63,11 @@ def plain() -> WaveletCodec:
     made.start_at(picture(2, 64, 64))
     made.build_coder()
     return made.eval()
+
+
+def bytes_of(x: Tensor) -> Tensor:
+    """The first picture of a batch, uint8 (3, H, W)."""
+    return to_uint8(x[:1])
 
 
 def bits_of(likelihoods: dict[str, Tensor]) -> float:
@@ -104,6 +120,62 @@ def test_better_qualities_cost_more_and_err_less(plain) -> None:
     assert list(bits) == sorted(bits) and list(errors) == sorted(errors, reverse=True)
     step = float(step_of(torch.tensor([100.0])))
     assert errors[-1] * 255**2 < step**2 / 6  # a step's rounding has step² / 12
+
+
+# Files -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 33), (17, 64)])
+def test_a_file_holds_what_the_forward_pass_gives(codec, size: tuple[int, int]) -> None:
+    image = bytes_of(picture(1, *size))
+    data = codec.encode(image, 40)
+    with torch.no_grad():
+        forward = to_uint8(codec(to_float(image), 40)["x_hat"])
+    assert torch.equal(codec.decode(data), forward)
+    stream = unpack(data)
+    assert (stream.codec, stream.quality, stream.required) == ("wavelet", 40, 1)
+    assert len(stream.strings) == LEVELS + 1
+
+
+def test_slices_of_a_file_are_levels(plain) -> None:
+    image = bytes_of(picture(1, 45, 64))
+    data, errors = plain.encode(image, 80), []
+    for slices in range(LEVELS + 1):
+        some = plain.decode(data, slices)
+        assert some.shape == image.shape
+        errors.append(float((some.float() - image.float()).square().mean()))
+    assert errors == sorted(errors, reverse=True) and errors[-1] < errors[0] / 3
+    assert torch.equal(plain.decode(data), some)
+    short = data[: len(data) - 8]  # of the last level something is missing: the levels before are there
+    assert torch.equal(plain.decode(short, LEVELS - 1), plain.decode(data, LEVELS - 1))
+    with pytest.raises(BitstreamError):
+        plain.decode(short)
+    with pytest.raises(ValueError, match=f"this codec has 0 to {LEVELS} of them"):
+        plain.decode(data, LEVELS + 1)
+
+
+def test_a_checkpoint_gives_the_same_codec(codec, tmp_path: Path) -> None:
+    codec.save(tmp_path / "wavelet.safetensors", {"trained_on": "nothing"})
+    for kind in (WaveletCodec, VariableRateCodec, TransformCodec):
+        loaded = kind.load(tmp_path / "wavelet.safetensors")
+    assert type(loaded) is WaveletCodec and loaded.fingerprint() == codec.fingerprint()
+    assert loaded.settings == {name: list(v) if isinstance(v, tuple) else v for name, v in SMALL.items()}
+    image = bytes_of(picture(1, 31, 50))
+    data = codec.encode(image, 75)
+    assert loaded.encode(image, 75) == data and torch.equal(loaded.decode(data), codec.decode(data))
+
+
+def test_a_checkpoint_with_wild_weights_is_refused(codec, tmp_path: Path, one_sentence) -> None:
+    wild = copy.deepcopy(codec)
+    with torch.no_grad():
+        wild.prior.levels[0].grey.second[0].weights[0].fill_(1e6)
+    with pytest.raises(ValueError, match="diverged"):
+        wild.save(tmp_path / "wild.safetensors")
+    state = {name: value.contiguous() for name, value in wild.state_dict().items()}
+    save_file(state, tmp_path / "wild.safetensors", {"codec": "wavelet", "settings": json.dumps(wild.settings)})
+    with pytest.raises(ValueError, match="cannot be used as a checkpoint") as caught:
+        WaveletCodec.load(tmp_path / "wild.safetensors")
+    assert one_sentence(caught.value)
 
 
 # Previews ----------------------------------------------------------------------------------------------------------
@@ -163,7 +235,7 @@ def test_damage_is_refused(codec) -> None:
 
 
 @pytest.mark.parametrize("rounds", [False, True])
-def test_training_lowers_the_loss(rounds: bool) -> None:
+def test_training_lowers_the_loss(rounds: bool, gradients_reach_all) -> None:
     torch.manual_seed(0)
     made, x = WaveletCodec(**SMALL), picture(4, 32, 32)
     made.start_at(x)
@@ -183,8 +255,48 @@ def test_training_lowers_the_loss(rounds: bool) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.95 * losses[0] and all(math.isfinite(loss) for loss in losses)
-    silent = {name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()}
-    assert silent <= {"prior.low_pass.first.0.weights.0"}  # the first pass has seen nothing yet
+    gradients_reach_all(made)
+
+
+def test_a_stopped_run_goes_on_to_the_bit() -> None:
+    """With SOAP, its bases renewed in between, and with means of the weights."""
+    recipe = Recipe(steps=16, batch=2, crop=24, warm_up=2, decay=0.25, average=0.9)
+    crops = RandomCrops([bytes_of(picture(1, 60, 50, seed)) for seed in range(3)], 24, 2, weights=[1, 2, 0])
+
+    def new_run(seed: int = 0, start: bool = True) -> Training:
+        torch.manual_seed(seed)
+        return Training(WaveletCodec(**SMALL), crops, recipe, start=start)
+
+    whole, half = new_run(), new_run()
+    assert isinstance(whole.optimizer, SOAP)
+    records = list(whole)
+    before = [record for _, record in zip(range(9), half, strict=False)]
+    file = io.BytesIO()
+    torch.save(half.state(), file)
+    kept = sum(value.nbytes for state in half.optimizer.state.values() for value in state.values())
+    assert half.optimizer.state_bytes() == pytest.approx(kept, rel=0.01)
+    file.seek(0)
+    other = new_run(seed=5, start=False)
+    other.restore(torch.load(file, weights_only=True))
+    assert before + list(other) == records
+    ours, theirs = (run.finish().state_dict() for run in (other, whole))
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+
+
+def test_half_precision_costs_little_precision(codec) -> None:
+    """GPUs compute the synthesis in bfloat16; the prior and the wavelet, never."""
+    x, quality = picture(2, 48, 32), torch.tensor([30.0, 80.0])
+    made = copy.deepcopy(codec).train()
+    exact = made(x, quality)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = made(x, quality)
+    for name, likelihoods in exact["likelihoods"].items():
+        assert torch.equal(half["likelihoods"][name], likelihoods)
+    assert half["x_hat"].dtype == torch.float32 and not torch.equal(half["x_hat"], exact["x_hat"])
+    error = (half["x_hat"] - exact["x_hat"]).square().mean()
+    assert error < 0.02 * (exact["x_hat"] - x).square().mean()
+    half["x_hat"].sum().backward()
+    assert all(p.grad.isfinite().all() for p in made.parameters() if p.grad is not None)
 
 
 def test_qualities_of_a_batch_do_not_mix(codec) -> None:
@@ -226,11 +338,11 @@ def test_the_restoration_takes_any_size(shape: tuple[int, int]) -> None:
     restoration = Restoration(fine=6, coarse=7, half=8, quarter=8, blocks=2)
     torch.nn.init.normal_(restoration.third.weight)
     half, quarter = (tuple(-(-side // n) for side in shape) for n in (2, 4))
-    x, told = torch.randn(2, 3, *shape), torch.zeros(2, 1, 1, 1)
+    x, hint = torch.randn(2, 3, *shape), torch.zeros(2, 1, 1, 1)
     fine, coarse = torch.randn(2, 6, *half), torch.randn(2, 7, *quarter)
-    with_gradients = restoration(x, fine, coarse, told)
+    with_gradients = restoration(x, fine, coarse, hint)
     with torch.no_grad():
-        assert torch.equal(restoration(x, fine, coarse, told), with_gradients)
+        assert torch.equal(restoration(x, fine, coarse, hint), with_gradients)
     assert with_gradients.shape == x.shape and not torch.equal(with_gradients, x)
 
 
@@ -238,6 +350,18 @@ def test_filling_repeats_edges() -> None:
     x = torch.arange(6.0).reshape(1, 1, 2, 3)
     assert filled(x, 4)[0, 0].tolist() == [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
     assert filled(x, 1) is x
+
+
+@pytest.mark.parametrize("widths", [{"half": 0}, {"quarter": 1.5}, {"C": (6, 8, 2000)}, {"P": (True, 0, 1)}])
+def test_widths_without_sense_are_refused(widths: dict) -> None:
+    with pytest.raises(ValueError, match="widths are whole numbers from 1 to 1,024"):
+        WaveletCodec(**{**SMALL, **widths})
+
+
+@pytest.mark.parametrize("number", [-1, 17, 2.0])
+def test_blocks_without_end_are_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="at most 16 levels and blocks"):
+        WaveletCodec(**{**SMALL, "blocks": number})
 
 
 @pytest.mark.parametrize("widths", [{"C": (6,), "P": (6,), "P_colour": (6,)}, {"P": (5, 7)}])
