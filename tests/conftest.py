@@ -79,7 +79,8 @@ def check_codec() -> Callable[..., None]:
         assert all(isinstance(string, bytes) for part in coded["strings"] for string in part)
         assert decoded.keys() == {"x_hat"} and decoded["x_hat"].shape == x.shape
         assert torch.equal(decoded["x_hat"], forward["x_hat"])
-        assert forward.keys() == {"x_hat", "likelihoods"} and forward["likelihoods"].keys() <= {"y", "z"}
+        assert forward.keys() == {"x_hat", "likelihoods"}
+        assert forward["likelihoods"].keys() <= {"y", "z", *(f"part{n}" for n in range(parts))}
         for values in forward["likelihoods"].values():
             assert (values > 0).all() and (values <= 1 + 1e-6).all()
 

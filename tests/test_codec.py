@@ -25,8 +25,8 @@ from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.gaussian_conditional import SCALE_MIN
 from tutorial_lib.information import bits
 from tutorial_lib.portable_slices import PASSES, log_scale_of
+from tutorial_lib.quality import ROWS, lambda_of
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.variable_rate import ROWS, lambda_of
 from tutorial_lib.workbench.photos import photo
 
 TINY = {"hidden": 8, "depth": 1, "deblock": 4, "side": 8, "features": 8, "inner": 8}

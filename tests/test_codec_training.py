@@ -13,9 +13,9 @@ from tutorial_lib.codec import Codec
 from tutorial_lib.codec_training import PRESETS
 from tutorial_lib.context import coding_passes
 from tutorial_lib.portable_slices import PASSES, scale_of
+from tutorial_lib.quality import ROW_SPACING, ROWS
 from tutorial_lib.recipe import Recipe
 from tutorial_lib.training import RandomCrops, Training, rate_distortion, seed_of
-from tutorial_lib.variable_rate import ROW_SPACING, ROWS
 from tutorial_lib.workbench.photos import photo
 
 TINY = Recipe(steps=6, batch=2, crop=64, scales=(0.8, 2.0))

@@ -47,7 +47,7 @@ VARIABLE = """
 from torch import nn
 from tutorial_lib.dct_transforms import dct_filters
 from tutorial_lib.transform_codec import FactorizedPrior, register_codec
-from tutorial_lib.variable_rate import VariableRateCodec, lambda_of
+from tutorial_lib.quality import VariableRateCodec, lambda_of
 
 def gain(quality):
     return (57 * lambda_of(quality).sqrt())[:, None, None, None]

@@ -18,8 +18,8 @@ from tutorial_lib.gaussian_conditional import SCALE_LEVELS, scale_table
 from tutorial_lib.information import bits
 from tutorial_lib.portable import FIXED_POINT, FLOATS, LIMIT, ONE, to_fixed
 from tutorial_lib.portable_slices import TABLES_PER_UNIT, PassPredictor, PortableSlices, log_scale_of, scale_of
+from tutorial_lib.quality import quality_map
 from tutorial_lib.rans import BitstreamError, Decoder, decode, encode
-from tutorial_lib.variable_rate import quality_map
 
 M, N = sum(KEPT), 8
 SIZES = (6, 18, 36, 72, 252)

@@ -21,12 +21,14 @@ from tutorial_lib.hyperprior import MeanScaleHyperprior, ScaleHyperprior, slim_h
 from tutorial_lib.information import bits
 from tutorial_lib.portable_slices import PortableSlices
 from tutorial_lib.prior import FactorizedPrior, Prior
+from tutorial_lib.quality import VariableRateCodec
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.recipe import Recipe
 from tutorial_lib.slicing import SpatialSlices, slim_slices
 from tutorial_lib.training import RandomCrops, Training
 from tutorial_lib.transform_codec import TransformCodec
-from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis, VariableRateCodec
+from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis
+from tutorial_lib.wavelet_codec import WaveletCodec
 from tutorial_lib.workbench.photos import photo
 
 M = sum(KEPT)
@@ -55,12 +57,16 @@ PRIORS: dict[str, tuple[Callable[[GainedAnalysis], Prior], int]] = {
     "tiles": (lambda _: SpatialSlices(slim_hyperprior(MeanScaleHyperprior, M), TILE), 2 * 4),
     "portable slices": (lambda analysis: PortableSlices(SIZES, 8, 8, 8, analysis.distortion_weight), 1 + len(SIZES)),
 }
-WITH_SLICES = [name for name in PRIORS if name.endswith(("slices", "residuals"))]
-any_prior = pytest.mark.parametrize("name", PRIORS)
+TINY_WAVELET = {"C": (4, 6, 6, 6), "P": (4, 6, 6, 6), "P_colour": (4, 4, 6, 6), "half": 4, "quarter": 4, "blocks": 1}
+STRINGS = {name: count for name, (_, count) in PRIORS.items()} | {"wavelet": 1 + len(TINY_WAVELET["C"])}
+WITH_SLICES = [name for name in STRINGS if name.endswith(("slices", "residuals", "wavelet"))]  # four each
+any_prior = pytest.mark.parametrize("name", STRINGS)
 
 
 @register_codec("test.any_prior")
 def any_prior_in_the_frame(prior: str) -> VariableRateCodec:
+    if prior == "wavelet":  # whose latent is a structure of its own transforms
+        return WaveletCodec(**TINY_WAVELET)
     analysis = GainedAnalysis(hidden=8, depth=1)
     return VariableRateCodec(analysis, GainedSynthesis(hidden=8, depth=1, deblock=4), PRIORS[prior][0](analysis), BLOCK)
 
@@ -121,14 +127,14 @@ def test_it_trains(name: str) -> None:
 @any_prior
 def test_it_decodes_exactly_the_forward_pass_also_from_a_file(name: str, check_codec) -> None:
     codec, x = run(name).codec, cat()
-    check_codec(codec, x, PRIORS[name][1], quality=30)
+    check_codec(codec, x, STRINGS[name], quality=30)
     with torch.no_grad():
         forward = to_uint8(codec(x, 30)["x_hat"])
     data = codec.encode(to_uint8(x), 30)
     assert torch.equal(codec.decode(data), forward)
     stream = unpack(data)
-    assert (stream.codec, stream.quality, len(stream.strings)) == ("test.any_prior", 30, PRIORS[name][1])
-    assert stream.required == (1 if name in WITH_SLICES else PRIORS[name][1])
+    assert (stream.codec, stream.quality, len(stream.strings)) == ("test.any_prior", 30, STRINGS[name])
+    assert stream.required == (1 if name in WITH_SLICES else STRINGS[name])
 
 
 @any_prior
@@ -148,7 +154,7 @@ def test_it_is_saved_and_loaded(name: str, tmp_path: Path) -> None:
 def test_a_batch_is_coded_like_its_images(name: str, check_codec) -> None:
     """Exactly as one forward pass; compared with the images alone, floats may be summed in another order."""
     codec, x = run(name).codec, cat(2)
-    check_codec(codec, x, PRIORS[name][1], quality=60)
+    check_codec(codec, x, STRINGS[name], quality=60)
     together = codec.compress(x, 60)
     x_hat = codec.decompress(**together, quality=60)["x_hat"]
     for n in range(2):
@@ -169,7 +175,7 @@ def rated_by_the_tables(
 @any_prior
 def test_bytes_are_what_the_likelihoods_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     codec, x = run(name).codec, cat()
-    if name != "portable slices":  # which rates with the tables' scales anyway
+    if name not in ("portable slices", "wavelet"):  # which rate with the tables' scales anyway
         monkeypatch.setattr(GaussianConditional, "likelihood", rated_by_the_tables)
     for quality in (10, 70):
         with torch.no_grad():

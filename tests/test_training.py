@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tutorial_lib.first_codec import FirstCodec, notes_codec
 from tutorial_lib.information import bits, rate_distortion_loss
 from tutorial_lib.padding import reflect_pad
+from tutorial_lib.quality import VariableRateCodec
 from tutorial_lib.recipe import Recipe
 from tutorial_lib.training import (
     LOSSES,
@@ -29,7 +30,6 @@ from tutorial_lib.training import (
     seed_of,
 )
 from tutorial_lib.transform_codec import FactorizedPrior, TransformCodec
-from tutorial_lib.variable_rate import VariableRateCodec
 from tutorial_lib.workbench.photos import photo
 
 LMBDA = 0.0067
@@ -95,6 +95,20 @@ class TestCrops:
         assert torch.equal(again(1), second) and torch.equal(again(0), first) and torch.equal(again(1), second)
         assert not torch.equal(first, second) and not torch.equal(first, other(0))
         assert not any(torch.equal(a, b) for a, b in itertools.combinations([*first, *second, *other(0)], 2))
+
+    def test_weights_are_the_photos_chances(self) -> None:
+        greys = [torch.full((3, 40, 40), 51 * n, dtype=torch.uint8) for n in range(4)]
+        crops = RandomCrops(greys, 8, 400, seed=1, weights=[2.0, 0.0, 5.0, 1.0])
+        shown = (crops(0)[:, 0, 0, 0] * 5).round().long()
+        shares = torch.bincount(shown, minlength=4) / 400
+        torch.testing.assert_close(shares, torch.tensor([0.25, 0.0, 0.625, 0.125]), rtol=0, atol=0.06)
+        assert torch.equal(crops(3), RandomCrops(greys, 8, 400, seed=1, weights=[4, 0, 10, 2])(3))
+        assert not torch.equal(crops(3), RandomCrops(greys, 8, 400, seed=1)(3))
+
+    @pytest.mark.parametrize("weights", [[1.0], [1, 2, 3], [0, 0], [1, -1], [math.nan, 1], [math.inf, 1]])
+    def test_weights_that_are_no_chances(self, weights: list[float]) -> None:
+        with pytest.raises(ValueError, match=r"^2 photos need 2 finite weights, none below 0 and some above\.$"):
+            RandomCrops([torch.zeros(3, 9, 9, dtype=torch.uint8)] * 2, weights=weights)
 
     def test_no_photos_no_crops(self) -> None:
         with pytest.raises(ValueError, match=r"^There are no photos to take crops from\.$"):
@@ -314,6 +328,49 @@ class TestLearning:
         assert not same(half.codec.state_dict(), whole.codec.state_dict())
 
 
+class TestMeansOfTheWeights:
+    RECIPE = replace(SHORT, steps=12, batch=2, average=0.75)
+
+    def new_run(self, photos: list[Tensor], recipe: Recipe = RECIPE, seed: int = 0, start: bool = True) -> Training:
+        return Training(new_codec(seed), RandomCrops(photos, 32, 2), recipe, start=start)
+
+    def test_they_are_running_means_that_forget_the_beginning(self, photos: list[Tensor]) -> None:
+        training = self.new_run(photos)
+        mean = parameters(training.codec)
+        for step, _ in enumerate(training, start=1):
+            kept = min(0.75, step / (step + 10))  # 1/11, 2/12, … : at first the steps so far count alike, nearly
+            for name, value in parameters(training.codec).items():
+                mean[name] = kept * mean[name] + (1 - kept) * value
+        last = parameters(training.codec)
+        assert not same(last, mean)
+        finished = parameters(training.finish())
+        for name, value in mean.items():
+            torch.testing.assert_close(finished[name], value)
+
+    def test_they_change_nothing_in_the_run(self, photos: list[Tensor]) -> None:
+        plain, averaged = self.new_run(photos, replace(self.RECIPE, average=0.0)), self.new_run(photos)
+        assert list(plain) == list(averaged)
+        assert same(parameters(plain.codec), parameters(averaged.codec))
+        assert "average" not in plain.state() and averaged.state()["average"].keys() == parameters(plain.codec).keys()
+
+    def test_a_stopped_run_keeps_them_to_the_bit(self, photos: list[Tensor]) -> None:
+        whole, half = self.new_run(photos), self.new_run(photos)
+        list(whole), [record for _, record in zip(range(5), half, strict=False)]
+        file = io.BytesIO()
+        torch.save(half.state(), file)
+        file.seek(0)
+        other = self.new_run(photos, seed=7, start=False)
+        other.restore(torch.load(file, weights_only=True))
+        list(other), list(half)
+        assert same(other.average, whole.average) and same(half.average, whole.average)
+        assert same(other.finish().state_dict(), whole.finish().state_dict())
+
+    def test_a_state_without_them_is_of_another_run(self, photos: list[Tensor]) -> None:
+        state = self.new_run(photos, replace(self.RECIPE, average=0.0)).state()
+        with pytest.raises(KeyError):
+            self.new_run(photos).restore(state)
+
+
 class Dial(VariableRateCodec):
     """A codec of variable rate that does nothing but tell what it was asked for."""
 
@@ -413,6 +470,33 @@ class TestSteps:
         assert all(a > b for a, b in itertools.pairwise(factors[50:]))
         assert factors[500] == pytest.approx(0.505) and 0.01 <= factors[-1] < 0.011
         assert cosine_schedule(0, 1, 0) == 1
+        assert factors == [cosine_schedule(step, 1000, 50, decay=1.0) for step in range(1000)]
+
+    def test_a_schedule_that_can_be_extended(self) -> None:
+        """A rise, a plateau, and a fall at the end; up to the fall it knows nothing of the end."""
+        short, long = ([cosine_schedule(step, steps, 50, decay=0.2) for step in range(steps)] for steps in (1000, 3000))
+        assert short[:800] == long[:800] and set(short[49:801]) == {1.0} and set(long[49:2401]) == {1.0}
+        assert all(a > b for a, b in itertools.pairwise(short[800:]))
+        assert short[900] == pytest.approx(0.505) and 0.01 <= short[-1] < 0.011
+        assert {cosine_schedule(step, 100, 1, decay=0.0) for step in range(100)} == {1.0}
+
+    def test_the_recipe_says_when_rates_fall(self, batch: Tensor, fitted: FirstCodec) -> None:
+        training = Training(
+            copy.deepcopy(fitted), lambda step: batch, replace(SHORT, steps=8, warm_up=1, decay=0.5), start=False
+        )
+        rates = [
+            training.optimizer.param_groups[0]["lr"] / training.optimizer.param_groups[0]["full_rate"] for _ in training
+        ]
+        assert rates[:5] == [1.0] * 5 and rates[6] == pytest.approx(0.505) and rates[7] < 0.2
+
+    def test_a_codec_may_choose_its_optimizer(self, batch: Tensor, fitted: FirstCodec, monkeypatch) -> None:
+        codec = copy.deepcopy(fitted)
+        monkeypatch.setattr(codec, "optimizer", lambda groups: torch.optim.SGD(groups, momentum=0.5))
+        training = Training(codec, lambda step: batch, replace(SHORT, steps=2, rates={"linear": 0}), start=False)
+        assert type(training.optimizer) is torch.optim.SGD
+        assert [group["name"] for group in training.optimizer.param_groups] == ["transforms", "densities"]
+        before = parameters(codec)
+        assert len(list(training)) == 2 and not same(before, parameters(codec))
 
     def test_the_last_steps_are_small(self, batch: Tensor, fitted: FirstCodec) -> None:
         codec, name = copy.deepcopy(fitted), "analysis.dead_zone"
@@ -441,6 +525,13 @@ class TestWhatIsRefused:
     )
     def test_training_for_nothing(self, numbers: dict[str, float]) -> None:
         with pytest.raises(ValueError, match=r"^There are .* λ is .*: all must be above 0.*\.$"):
+            Recipe(**numbers)
+
+    @pytest.mark.parametrize("numbers", [{"decay": -0.1}, {"decay": 1.5}, {"average": 1.0}, {"average": -0.5}])
+    def test_shares_beyond_0_and_1(self, numbers: dict[str, float]) -> None:
+        with pytest.raises(
+            ValueError, match=r"^decay is .*, average .*: they must be from 0 to 1, and average below 1\.$"
+        ):
             Recipe(**numbers)
 
     def test_a_loss_that_is_no_number_spoils_nothing(self, batch: Tensor, fitted: FirstCodec) -> None:

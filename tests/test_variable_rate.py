@@ -14,14 +14,12 @@ from torch import Tensor
 from tutorial_lib.dct_transforms import BLOCK, KEPT, Refinement, dct_matrix
 from tutorial_lib.files.images import to_float
 from tutorial_lib.portable import from_fixed
+from tutorial_lib.quality import ROW_SPACING, ROWS, VariableRateCodec
 from tutorial_lib.variable_rate import (
-    ROW_SPACING,
-    ROWS,
     DeblockingFilter,
     GainedAnalysis,
     GainedSynthesis,
     QualityTable,
-    VariableRateCodec,
     filter_edges,
     lambda_of,
     lapped_prefilter,
@@ -104,7 +102,7 @@ def test_a_table_in_fixed_point_is_near_the_floats_and_equal_to_integers(seed: i
     values = table(seed=seed)
     fixed = (values.values.detach().double() * 1024).round().long()  # (10, C)
     for quality in range(1, 101):
-        exact = values.fixed_point(quality)
+        exact = values.in_units(torch.tensor([float(quality)]), 1024)
         assert exact.shape == (1, 7, 1, 1) and exact.dtype == torch.float64 and not exact.requires_grad
         torch.testing.assert_close(from_fixed(exact), values(torch.tensor([float(quality)])), rtol=0, atol=2**-10)
         row, beyond = divmod(quality - 1, 11)

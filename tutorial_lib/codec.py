@@ -8,11 +8,13 @@ pixel may differ by one grey level where it lies between two.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from tutorial_lib.codec_registry import register_codec
-from tutorial_lib.dct_transforms import BLOCK
+from tutorial_lib.dct_transforms import BLOCK, parameter_groups
 from tutorial_lib.portable_slices import PortableSlices
-from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis, VariableRateCodec
+from tutorial_lib.quality import VariableRateCodec
+from tutorial_lib.variable_rate import GainedAnalysis, GainedSynthesis
 
 LARGEST, DEEPEST = 1024, 32  # no file shall make us set aside memory without end
 
@@ -54,3 +56,7 @@ class Codec(VariableRateCodec):
         analysis = GainedAnalysis(hidden, depth)
         prior = PortableSlices(slices, side, features, inner, analysis.distortion_weight)
         super().__init__(analysis, GainedSynthesis(hidden, depth, deblock), prior, BLOCK)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Three groups: the cosines, "linear", and the "transforms" around them; and what the prior says."""
+        return [*parameter_groups(self.analysis, self.synthesis), *self.prior.parameter_groups()]

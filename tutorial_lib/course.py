@@ -130,10 +130,19 @@ MODULES = (
     Module("context", "09", "coding passes: raster, wavefront, checkerboard, quarters, pyramid; attention"),
     Module("slicing", "10", "slices of channels that predict each other, and tiles"),
     Module("portable", "11", "networks of whole numbers, the same on every machine"),
+    Module("whole_networks", "12", "networks of whole numbers below 2^24, exact in float32"),
+    Module("quality", "12", "all that depends on the quality, and the frame of a variable-rate codec"),
     Module("variable_rate", "12", "lapped cosines whose gains depend on the quality"),
     Module("portable_slices", "12", "the full codec's prior: side information, passes and slices in integers"),
     Module("codec", "12", "the full codec"),
-    Module("codec_training", "12", "its presets"),
+    Module("wavelet", "12", "the CDF 9/7 wavelet by lifting, with floats and in whole numbers"),
+    Module("laplace", "12", "Laplace densities: tables, rates, and the encoder's choice"),
+    Module("subband_networks", "12", "networks that predict a wavelet's coefficients, from coarse to fine"),
+    Module("subband_prior", "12", "the wavelet codec's prior: one scan over levels, which are its slices"),
+    Module("restoration", "12", "from coefficients to a picture, and networks that restore it"),
+    Module("soap", "12", "an optimizer: Adam in the eigenbasis of Shampoo's factors"),
+    Module("wavelet_codec", "12", "the wavelet codec"),
+    Module("codec_training", "12", "presets of the full codec's training"),
 )
 
 # Above the course: what runs it. In this order, too, nothing imports what stands after it.

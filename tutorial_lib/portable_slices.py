@@ -52,11 +52,11 @@ from tutorial_lib.portable import (
     portable_network,
 )
 from tutorial_lib.prior import Prior, Strings
+from tutorial_lib.quality import LOWEST, ROW_SPACING, ROWS, QualityTable, given, one_quality, quality_map
 from tutorial_lib.quantization import add_uniform_noise
 from tutorial_lib.rans import BitstreamError, Decoder, encode_with_positions
 from tutorial_lib.rdoq import rdoq
 from tutorial_lib.slicing import ChannelSplit
-from tutorial_lib.variable_rate import LOWEST, ROW_SPACING, ROWS, QualityTable, quality_map
 
 # Networks and quality tables give **log-scales**, in units of 8 tables of the scale table: a factor of 2.7 in scale.
 # (In units of one table a network would learn eight times as slowly; and 8 is a power of two, so nothing is rounded.)
@@ -155,7 +155,7 @@ class PortableSlices(Prior):
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """In training with floats, at any qualities (B,); else exactly what `compress` codes, at one whole quality."""
-        quality = _given(condition)
+        quality = given(condition)
         return self._train(y, quality) if self.training else self._rate(y, quality)
 
     def build_coder(self) -> None:
@@ -183,7 +183,7 @@ class PortableSlices(Prior):
             symbols.append(chosen.cpu().numpy())
             indexes.append(tables.expand(chosen.shape).cpu().numpy())
 
-        self._choose_all(y, _given(condition), write)
+        self._choose_all(y, given(condition), write)
         strings: list[list[bytes]] = [[] for _ in range(self.slices + 1)]
         ends = np.cumsum([part[0].size for part in symbols])
         last = [max(k for k, number in enumerate(numbers) if number == slice) for slice in range(self.slices + 1)]
@@ -210,7 +210,7 @@ class PortableSlices(Prior):
             symbols = [decoder.pop(index) for decoder, index in zip(decoders, indexes, strict=True)]
             return _filled(means, where, torch.from_numpy(np.stack(symbols)).to(means.device))
 
-        y_hat = self.scan(_given(condition), shape, read, FIXED_POINT)
+        y_hat = self.scan(given(condition), shape, read, FIXED_POINT)
         if len(strings) == most:
             for decoder in decoders:
                 decoder.finish()
@@ -223,7 +223,7 @@ class PortableSlices(Prior):
         In slice 1 they are those of what is left when the nearest known positions' mean is taken away. What networks
         add begins near 0.
         """
-        qualities = _given(condition)
+        qualities = given(condition)
         for quality in qualities.unique().tolist():
             first, *others = self.channels.split(y[qualities == quality])
             pass_of, known, spreads = coding_passes("pyramid", *first.shape[-2:]).to(y.device), first * 0, []
@@ -264,7 +264,7 @@ class PortableSlices(Prior):
         """ŷ (B, M, h, w), of the size `shape`, in the arithmetic's numbers. condition: the qualities (B,)."""
 
         def at_quality(table: QualityTable) -> Tensor:
-            return table(condition) if arithmetic is FLOATS else table.fixed_point(_one_quality(condition))
+            return table(condition) if arithmetic is FLOATS else table.in_units(one_quality(condition)[:1], ONE)
 
         z_size = hyper_shape(shape)
         log_scales = at_quality(self.z_log_scale).expand(-1, -1, *z_size)
@@ -356,17 +356,3 @@ def _filled(means: Tensor, where: Tensor, symbols: Tensor) -> Tensor:
     y_hat = means.expand(len(symbols), *means.shape[1:]).clone()
     y_hat[..., where] += symbols.double() * ONE
     return y_hat.clamp(-LIMIT, LIMIT)
-
-
-def _given(condition: Tensor | None) -> Tensor:
-    """The qualities (B,). Raises ValueError where there are none."""
-    if condition is None:
-        raise ValueError("this prior is conditioned on a quality.")
-    return condition
-
-
-def _one_quality(condition: Tensor) -> int:
-    """The whole quality that all images of a batch are coded at. Raises ValueError if there is no such."""
-    if len(condition) == 0 or (condition != condition[0].round()).any():
-        raise ValueError("a batch is coded at one whole quality.")
-    return int(condition[0])

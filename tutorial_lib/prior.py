@@ -20,6 +20,7 @@ from tutorial_lib.entropy_coder import CoderHolder
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.rdoq import rdoq
 
+Latent = Any  # y or ŷ: a tensor (B, M, h, w), or another structure that transforms and prior agree on
 Strings = Sequence[Sequence[bytes] | None]  # a part, then an image; None: a part that is lost
 
 
@@ -33,7 +34,7 @@ class Prior(nn.Module):
     required_parts: int | None = 1  # None: it depends on the latent's size
     slices: int = 0
 
-    def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, y: Latent, condition: Tensor | None = None) -> tuple[Latent, dict[str, Tensor]]:
         """y -> (y_hat like y, likelihoods: a tensor for each latent, such as {"y": like y, "z": …}).
 
         In training, stand-ins for rounding pass a gradient; in evaluation mode y_hat is exactly what `decompress`
@@ -45,21 +46,21 @@ class Prior(nn.Module):
         """Make the coding tables: once, after training. Raises ValueError where the parameters have diverged."""
         raise NotImplementedError
 
-    def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
+    def compress(self, y: Latent, condition: Tensor | None = None) -> list[list[bytes]]:
         """y -> for each part one list of B strings.
 
         Raises RuntimeError before `build_coder`, ValueError where y is not finite.
         """
         raise NotImplementedError
 
-    def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
+    def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Latent:
         """Undo `compress`: y_hat, equal to the forward pass in evaluation mode, bit for bit.
 
         shape: the latent's (h, w). Raises rans.BitstreamError for damaged strings, or too few of them.
         """
         raise NotImplementedError
 
-    def start_at(self, y: Tensor, condition: Tensor | None = None) -> None:
+    def start_at(self, y: Latent, condition: Tensor | None = None) -> None:
         """Before training: initialise from the latents of some images, such as from their spreads. Default: nothing."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:

@@ -22,8 +22,17 @@ class Recipe:
     # (posterior collapse).
     rate_warm_up: int = 300
     clip: float = 1.0  # the largest norm of the gradients
+    # The share of the steps over which the learning rates fall, at the end; before, they stay. A run that may be made
+    # longer takes a small one: up to the fall, nothing depends on the number of steps.
+    decay: float = 1.0
+    # The finished codec's weights are running means of the run's: each step takes so much of the mean before, once
+    # there have been enough steps for that. 0: the last step's weights.
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.crop) < 1 or not 0 < self.lmbda < math.inf:
             values = f"{self.steps} steps of {self.batch} crops of {self.crop} pixels, and λ is {self.lmbda}"
             raise ValueError(f"There are {values}: all must be above 0.")
+        if not (0 <= self.decay <= 1 and 0 <= self.average < 1):
+            values = f"decay is {self.decay}, average {self.average}"
+            raise ValueError(f"{values}: they must be from 0 to 1, and average below 1.")

@@ -1,16 +1,17 @@
 """Training: one loop for every codec of the course, and for a learner's own.
 
-    photos ─ `RandomCrops` ─ x ─ codec ─ loss ─ gradients, clipped ─ Adam ─ weights
+    photos ─ `RandomCrops` ─ x ─ codec ─ loss ─ gradients, clipped ─ optimizer ─ weights
                                   └─ condition                  (averaged over the processes)
 
 `Training` minimises bits per pixel + λ · distortion, the loss being an argument. What a codec has to offer for it:
-`parameter_groups`, `start_at`, and, with a variable rate, `sample_condition` and `lagrange_multiplier`.
+`parameter_groups`, `start_at`, and, with a variable rate, `sample_condition` and `lagrange_multiplier`. It may choose
+its `optimizer`, too; else that is Adam.
 
 *All* that is random in a step follows from the seed and the number of the step: the crops, the qualities, and the
-noise that stands in for rounding. So a run is a function of its seed, and `Training.state` is the weights and what
-Adam remembers: who continues from there does what an uninterrupted run does, bit for bit on the same machine (a GPU
-adds in no fixed order, so there only nearly). Processes that train together draw the same and keep their share, so two
-of them with half a batch each compute what one does with all of it, up to the order of sums. (PyTorch's own engine,
+noise that stands in for rounding. So a run is a function of its seed, and `Training.state` is the weights and what the
+optimizer remembers: who continues from there does what an uninterrupted run does, bit for bit on the same machine (a
+GPU adds in no fixed order, so there only nearly). Processes that train together draw the same and keep their share, so
+two of them with half a batch each compute what one does with all of it, up to the order of sums. (PyTorch's own engine,
 DDP; `training_run` starts it.)
 """
 
@@ -26,6 +27,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -48,6 +50,7 @@ class RandomCrops:
 
     photos: uint8 (3, H, W), of any size: what is smaller than a crop is continued by reflection.
     scales: a crop shows its photo at a random size between these: 0.5 is half as large. Half of them are mirrored.
+    weights: each photo's chance, up to a common factor. None: all have the same.
     """
 
     def __init__(
@@ -57,16 +60,19 @@ class RandomCrops:
         batch: int = 8,
         scales: tuple[float, float] = (1.0, 1.0),
         seed: int = 0,
+        weights: Sequence[float] | None = None,
     ) -> None:
         if not photos:
             raise ValueError("There are no photos to take crops from.")
+        self.chances = None if weights is None else _shares(weights, len(photos))
         self.photos, self.size, self.batch, self.scales, self.seed = photos, size, batch, scales, seed
 
     def __call__(self, step: int) -> Tensor:
         return torch.stack([self._crop(np.random.default_rng((self.seed, step, n))) for n in range(self.batch)])
 
     def _crop(self, rng: np.random.Generator) -> Tensor:
-        photo = self.photos[int(rng.integers(len(self.photos)))]
+        count = len(self.photos)
+        photo = self.photos[int(rng.integers(count) if self.chances is None else rng.choice(count, p=self.chances))]
         low, high = self.scales
         size = math.ceil(self.size / (low * (high / low) ** rng.random()))  # of what is cut out of the photo
         height, width = photo.shape[1:]
@@ -79,6 +85,14 @@ class RandomCrops:
             shape = (self.size, self.size)
             crop = F.interpolate(crop, shape, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
         return crop[0].flip(-1) if rng.random() < 0.5 else crop[0]  # (3, size, size)
+
+
+def _shares(weights: Sequence[float], count: int) -> NDArray[np.float64]:
+    """The weights divided by their sum. Raises ValueError unless there are so many, and chances follow from them."""
+    numbers = np.asarray(weights, dtype=np.float64)
+    if numbers.shape != (count,) or not np.isfinite(numbers).all() or (numbers < 0).any() or not numbers.any():
+        raise ValueError(f"{count} photos need {count} finite weights, none below 0 and some above.")
+    return numbers / numbers.sum()
 
 
 # ---- losses: of each image of a batch, "cost", which is minimised, "bpp" and "mse"
@@ -163,9 +177,10 @@ class Training:
             rate = self.recipe.rates.get(group["name"], group["lr"])
             if rate > 0:
                 groups.append({**group, "lr": rate, "full_rate": rate})
-        self.optimizer = torch.optim.Adam(groups)
+        self.optimizer = codec.optimizer(groups)
         self.clipped = [p for group in groups if group.get("clip", True) for p in group["params"]]
         self.unclipped = [p for group in groups if not group.get("clip", True) for p in group["params"]]
+        self.average = _copies(codec) if self.recipe.average else None  # of the weights, by name
         self.network: nn.Module = DistributedDataParallel(codec) if self.world > 1 else codec
 
     def __iter__(self) -> Iterator[dict[str, float]]:
@@ -184,7 +199,7 @@ class Training:
         x, condition = self._share(x), None if condition is None else self._share(condition)
         chosen = self.codec.lagrange_multiplier(condition)
         lmbda = self.recipe.lmbda if chosen is None else chosen
-        factor = cosine_schedule(self.step, self.recipe.steps, self.recipe.warm_up)
+        factor = cosine_schedule(self.step, self.recipe.steps, self.recipe.warm_up, self.recipe.decay)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * factor
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -202,7 +217,15 @@ class Training:
             )
         self.optimizer.step()
         self.step += 1
+        self._update_average()
         return record
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        if self.average is not None:
+            kept = min(self.recipe.average, self.step / (self.step + AVERAGE_START))
+            for name, parameter in self.codec.named_parameters():
+                self.average[name].lerp_(parameter, 1 - kept)
 
     def _share(self, whole: Tensor) -> Tensor:
         """This process's rows of a batch."""
@@ -227,26 +250,45 @@ class Training:
 
         They are the very tensors in use: write them down, or copy them, before the next step changes them.
         """
-        return {"step": self.step, "codec": self.codec.state_dict(), "optimizer": self.optimizer.state_dict()}
+        average = {} if self.average is None else {"average": self.average}
+        rest = {"codec": self.codec.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {"step": self.step, **rest, **average}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` gave."""
         self.codec.load_state_dict(state["codec"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average = {name: state["average"][name].to(mean, copy=True) for name, mean in self.average.items()}
         self.step = state["step"]
 
     def finish(self) -> TransformCodec:
-        """The codec, on the CPU and in evaluation mode, with its tables."""
+        """The codec, on the CPU and in evaluation mode, with its tables; with the weights' means, if there are any.
+
+        Afterwards the run cannot go on: keep its `state` before.
+        """
+        if self.average is not None:
+            self.codec.load_state_dict(self.average, strict=False)
         self.codec.cpu().eval().build_coder()
         return self.codec
 
 
 START_BATCHES = 4  # whose latents a prior begins at
+AVERAGE_START = 10  # steps: a running mean first forgets what there was before
 
 
-def cosine_schedule(step: int, steps: int, warm_up: int) -> float:
-    """The learning rates' factor: a short rise, then down along half a cosine to a hundredth."""
-    return min(1, (step + 1) / max(1, warm_up)) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
+def _copies(codec: nn.Module) -> dict[str, Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in codec.named_parameters()}
+
+
+def cosine_schedule(step: int, steps: int, warm_up: int, decay: float = 1.0) -> float:
+    """The learning rates' factor: a short rise, then down along half a cosine to a hundredth.
+
+    decay: the share of the steps, at the end, over which it falls. Between rise and fall it is 1.
+    """
+    begin = (1 - decay) * steps
+    fall = (step - begin) / (steps - begin) if step > begin else 0.0
+    return min(1, (step + 1) / max(1, warm_up)) * (0.505 + 0.495 * math.cos(math.pi * fall))
 
 
 def seed_of(*numbers: int) -> int:

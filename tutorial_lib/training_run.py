@@ -71,7 +71,9 @@ def check_room(training: Training, folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder):
         pass
     weights = sum(parameter.nbytes for parameter in training.codec.parameters())
-    needed, free = 7 * weights, shutil.disk_usage(folder).free  # a state is the weights and two moments of each
+    size_of = getattr(training.optimizer, "state_bytes", lambda: 2 * weights)  # Adam keeps two moments of each weight
+    state = weights + size_of() + (weights if training.average is not None else 0)
+    needed, free = 2 * state + weights, shutil.disk_usage(folder).free
     if free < needed:
         raise ValueError(
             f"the folder {str(folder)!r} has room for {free / 1e6:,.0f} MB, and {needed / 1e6:,.0f} MB are needed."

@@ -29,7 +29,7 @@ from tutorial_lib.entropy_coder import CoderHolder
 from tutorial_lib.files.checkpoints import read_checkpoint, shipped, write_checkpoint
 from tutorial_lib.files.images import from_pil, to_float, to_uint8
 from tutorial_lib.padding import crop, pad_to_multiple
-from tutorial_lib.prior import FactorizedPrior, Prior, Strings
+from tutorial_lib.prior import FactorizedPrior, Latent, Prior, Strings
 from tutorial_lib.rans import BitstreamError
 
 __all__ = ["FactorizedPrior", "Prior", "TransformCodec", "create_codec", "register_codec"]
@@ -41,6 +41,8 @@ class TransformCodec(nn.Module):
     analysis:  (B, 3, H, W) in [0, 1], sizes a multiple of `stride` -> latent y (B, M, H/stride, W/stride).
     synthesis: the way back.
     prior:     a `Prior`.
+
+    The frame hands y on and never looks into it: it may be another structure that the three agree on.
 
     A variable-rate codec sets `qualities` and `default_quality`; its transforms take the condition, too.
 
@@ -95,12 +97,17 @@ class TransformCodec(nn.Module):
 
         Raises rans.BitstreamError for damaged strings.
         """
-        height, width = shape
-        latent_shape = (-(-height // self.stride), -(-width // self.stride))  # rounded up, as padding does
+        y_hat, condition = self._decompress_latent(strings, shape, quality)
+        return {"x_hat": self._synthesise(y_hat, condition)[..., : shape[0], : shape[1]]}
+
+    def _decompress_latent(
+        self, strings: Strings, shape: tuple[int, int], quality: int | None
+    ) -> tuple[Latent, Tensor | None]:
+        """ŷ of pictures of that shape, and the condition."""
+        latent_shape = (-(-shape[0] // self.stride), -(-shape[1] // self.stride))  # rounded up, as padding does
         known = next((part for part in strings if part is not None), ())
         condition = self.condition(quality, torch.empty(len(known), device=self.device))
-        y_hat = self.prior.decompress(strings, latent_shape, condition)  # (B, M, H/stride, W/stride)
-        return {"x_hat": self._synthesise(y_hat, condition)[..., :height, :width]}
+        return self.prior.decompress(strings, latent_shape, condition), condition
 
     def condition(self, quality: int | Tensor | None, x: Tensor) -> Tensor | None:
         """What the transforms and the prior are told: a quality for each image of x, (B,) float32, or None.
@@ -130,10 +137,10 @@ class TransformCodec(nn.Module):
             raise ValueError(f"a quality is a whole number {span}, not {quality!r}.")
         return number
 
-    def _analyse(self, x: Tensor, condition: Tensor | None) -> Tensor:
+    def _analyse(self, x: Tensor, condition: Tensor | None) -> Latent:
         return self.analysis(x) if condition is None else self.analysis(x, condition)
 
-    def _synthesise(self, y_hat: Tensor, condition: Tensor | None) -> Tensor:
+    def _synthesise(self, y_hat: Latent, condition: Tensor | None) -> Tensor:
         return self.synthesis(y_hat) if condition is None else self.synthesis(y_hat, condition)
 
     @property
@@ -161,6 +168,10 @@ class TransformCodec(nn.Module):
         """What an optimizer is given: the transforms, then the prior's groups (see `Prior.parameter_groups`)."""
         transforms = [*self.analysis.parameters(), *self.synthesis.parameters()]
         return [{"name": "transforms", "params": transforms, "lr": 1e-3}, *self.prior.parameter_groups()]
+
+    def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """What takes the steps in training, for groups that `parameter_groups` gave: Adam, unless a codec chooses."""
+        return torch.optim.Adam(groups)
 
     # ---- pictures and files
 

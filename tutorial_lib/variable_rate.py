@@ -4,10 +4,8 @@
                                   ↑       ↑                       ↑        ↑                             ↑
     quality ──────────────────────┴───────┴───────────────────────┴────────┴─────────────────────────────┘
 
-What sets the rate is the quantizer's step, 1 / gain, and little else (Cui et al. 2021, "Asymmetric gained deep image
-compression with continuous rate adaptation"). λ(quality), the Lagrange multiplier, weighs distortion against bits. The
-step that suits it is c / √λ, as in `first_codec`; every coefficient learns how much its own departs from that. What
-depends on the quality is kept in a `QualityTable`: a row for each of ten qualities, interpolated in between.
+What sets the rate is the quantizer's step, 1 / gain (`quality` says which step suits which λ). Every coefficient learns
+how much its own departs from that, in a `QualityTable`.
 
 `first_codec`'s blocks end abruptly, and their edges show. Here pixels on both sides of an edge are mixed before the
 cosines, by an orthonormal 16 × 16 matrix, and unmixed after them, so that each coefficient's picture fades out into
@@ -15,55 +13,36 @@ the neighbouring blocks: a lapped transform (Malvar & Staelin 1989; as pre- and 
 """
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.dct_transforms import BLOCK, Refinement, dct_filters, dct_matrix, parameter_groups
-from tutorial_lib.padding import pad_to_multiple
-from tutorial_lib.portable import to_fixed
-from tutorial_lib.transform_codec import TransformCodec
+from tutorial_lib.dct_transforms import BLOCK, Refinement, dct_filters, dct_matrix
+from tutorial_lib.quality import (
+    LAMBDA_HIGHEST,
+    LAMBDA_LOWEST,
+    ROWS,
+    STEP,
+    QualityTable,
+    lambda_of,
+    quality_map,
+    step_of,
+)
 
-LOWEST, HIGHEST = 1, 100  # qualities
-ROWS, ROW_SPACING = 10, 11  # of a table: its rows, and how many qualities lie between two
-LAMBDA_LOWEST, LAMBDA_HIGHEST = 0.0004, 0.12  # the Lagrange multiplier at either end
-STEP = 4.5  # times 1 / √λ: the quantizer's step before training, in grey levels
-
-
-def lambda_of(quality: Tensor) -> Tensor:
-    """λ of bits per pixel + λ · 255² · MSE, in equal ratios from one quality to the next; any shape."""
-    return LAMBDA_LOWEST * (LAMBDA_HIGHEST / LAMBDA_LOWEST) ** ((quality - LOWEST) / (HIGHEST - LOWEST))
-
-
-class QualityTable(nn.Module):
-    """A learned number for each channel and quality: `start` (ROWS, C) before training."""
-
-    def __init__(self, start: Tensor) -> None:
-        super().__init__()
-        self.values = nn.Parameter(start.clone())
-
-    def forward(self, quality: Tensor) -> Tensor:
-        """quality (B,), real numbers from 1 to 100 -> (B, C, 1, 1)."""
-        place = (quality - LOWEST) / ROW_SPACING
-        row = place.floor().clamp(max=ROWS - 2).long()
-        values = torch.lerp(self.values[row], self.values[row + 1], (place - row)[:, None])  # (B, C)
-        return values[:, :, None, None]
-
-    def fixed_point(self, quality: int) -> Tensor:
-        """The same for one whole quality in fixed point (see `portable`): (1, C, 1, 1) float64 whole numbers."""
-        row = min((quality - LOWEST) // ROW_SPACING, ROWS - 2)
-        beyond = quality - LOWEST - row * ROW_SPACING
-        low, high = to_fixed(self.values.detach()[row : row + 2])  # (C,) each
-        # A GPU may divide by multiplying with 1 / 11. That rounds to the same: an eleventh is never near a half.
-        return torch.round((low * (ROW_SPACING - beyond) + high * beyond) / ROW_SPACING)[None, :, None, None]
-
-
-def quality_map(quality: Tensor, like: Tensor) -> Tensor:
-    """The quality as a picture of one value, between −1 and 1: (B,) -> (B, 1, h, w), of the size of `like`."""
-    middle = (LOWEST + HIGHEST) / 2
-    return ((quality - middle) / (HIGHEST - middle))[:, None, None, None].expand(-1, 1, *like.shape[-2:])
+__all__ = [
+    "LAMBDA_HIGHEST",
+    "LAMBDA_LOWEST",
+    "STEP",
+    "DeblockingFilter",
+    "GainedAnalysis",
+    "GainedSynthesis",
+    "QualityTable",
+    "filter_edges",
+    "lambda_of",
+    "lapped_prefilter",
+    "quality_map",
+]
 
 
 def lapped_prefilter() -> Tensor:
@@ -146,7 +125,7 @@ class GainedSynthesis(nn.Module):
     def forward(self, y_hat: Tensor, quality: Tensor) -> Tensor:
         """y_hat: in units of the quality's step; quality (B,). The picture is not clamped to [0, 1]."""
         y = self.refine(y_hat, quality_map(quality, y_hat))  # (B, M, H/16, W/16)
-        step = self.log_step(quality).exp() * (STEP / lambda_of(quality).sqrt())[:, None, None, None]
+        step = self.log_step(quality).exp() * step_of(quality)
         with torch.autocast(y.device.type, enabled=False):
             blocks = self.idct(y * step / 255)  # (B, 768, H/16, W/16)
             x = filter_edges(F.pixel_shuffle(blocks, BLOCK), self.prefilter.T)  # (B, 3, H, W)
@@ -164,31 +143,3 @@ class DeblockingFilter(nn.Module):
         """x (B, 3, H, W), quality: the map (B, 1, H, W) of `quality_map` -> like x."""
         fours = F.pixel_unshuffle(x, 2)  # (B, 12, H/2, W/2)
         return F.pixel_shuffle(self.refine(fours, quality[:, :, ::2, ::2]), 2)  # (B, 3, H, W)
-
-
-class VariableRateCodec(TransformCodec):
-    """The frame for qualities from 1 to 100. Its transforms take x or ŷ and the qualities (B,); so may its prior."""
-
-    qualities = range(LOWEST, HIGHEST + 1)
-    default_quality = 50
-
-    def sample_condition(self, count: int, generator: torch.Generator) -> Tensor:
-        """Uniform over the range of qualities, real numbers: (count,)."""
-        return LOWEST + (HIGHEST - LOWEST) * torch.rand(count, generator=generator)
-
-    def lagrange_multiplier(self, condition: Tensor | None) -> Tensor:
-        """`lambda_of` the qualities: (B,). Raises ValueError for None."""
-        if condition is None:
-            raise ValueError("a codec of variable rate is trained at a quality for each image.")
-        return lambda_of(condition)
-
-    @torch.no_grad()
-    def start_at(self, x: Tensor) -> None:
-        """The prior begins at the latents of x (B, 3, H, W) at each quality that a `QualityTable` has a row for."""
-        rows = torch.arange(LOWEST, HIGHEST + 1.0, ROW_SPACING, device=x.device)
-        quality = rows.repeat_interleave(len(x))
-        padded, _ = pad_to_multiple(x, self.stride)
-        self.prior.start_at(self.analysis(padded.repeat(len(rows), 1, 1, 1), quality), quality)
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        return [*parameter_groups(self.analysis, self.synthesis), *self.prior.parameter_groups()]

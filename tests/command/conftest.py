@@ -21,9 +21,9 @@ from tutorial_lib.bitstream import Stream, pack, unpack
 from tutorial_lib.command import codecs
 from tutorial_lib.command.main import main
 from tutorial_lib.files.checkpoints import metadata_of
+from tutorial_lib.quality import VariableRateCodec
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.transform_codec import Prior, TransformCodec
-from tutorial_lib.variable_rate import VariableRateCodec
 
 SHIPS, OTHER = "00112233445566ff", "ffeeddccbbaa9988"  # fingerprints
 
