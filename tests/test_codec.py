@@ -464,7 +464,7 @@ def test_a_codec_that_nobody_has_registered_is_named(codec, tmp_path: Path, one_
     save_file(load_file(tmp_path / "good"), tmp_path / "strange", {"codec": "strange", "settings": "{}"})
     assert FACTORIES["first_codec"] is FirstCodec and FACTORIES["codec"] is Codec
     with pytest.raises(
-        UnknownCodec, match=r"^no codec is called 'strange'; known here: .*codec.*first_codec"
+        UnknownCodec, match=r": no codec is called 'strange'; known here: .*codec.*first_codec"
     ) as caught:
         Codec.load(tmp_path / "strange")
     assert one_sentence(caught.value)

@@ -279,7 +279,7 @@ UNFIT = "cannot be used as a checkpoint: its weights are not those of plain with
         (without_a_weight, {}, UNFIT),
         (with_another_shape, {}, UNFIT),
         (None, {"settings": '{"channels": 5}'}, UNFIT),
-        (None, {"settings": '{"channels": -1}'}, UNFIT),
+        (None, {"settings": '{"channels": -1}'}, "cannot be used as a checkpoint: Trying to create tensor"),
         (None, {"settings": '{"channels": "six"}'}, "cannot be used as a checkpoint: "),
         (None, {"settings": '{"wheels": 4}'}, r"the settings of plain do not fit \(.*'wheels'\); it takes channels"),
         (None, {"settings": "[6]"}, "its settings are no JSON object"),

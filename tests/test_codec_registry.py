@@ -193,9 +193,26 @@ def test_names_that_no_file_holds_are_refused_at_once(name: str, one_sentence) -
     assert one_sentence(caught.value)
 
 
-def test_of_two_with_one_name_the_later_one_counts() -> None:
-    first, second = from_a_function(), from_a_class()
-    assert type(create_codec("mine")) is second and type(first()) is TwoLayers
+def test_a_name_is_one_factory_s_which_may_be_defined_again(one_sentence) -> None:
+    _, again = from_a_class(), from_a_class()  # as when a notebook's cell is run twice
+    assert type(create_codec("mine")) is again
+    with pytest.raises(
+        ValueError, match="^mine is the name of another codec already; choose another for mine"
+    ) as caught:
+        from_a_function()
+    assert one_sentence(caught.value) and type(create_codec("mine")) is again
+
+
+def test_a_class_has_one_name(one_sentence) -> None:
+    mine = from_a_class()
+    with pytest.raises(ValueError, match="^Mine has a name already; derive a class from it") as caught:
+        register_codec("yours")(mine)
+    assert one_sentence(caught.value) and mine().name == "mine"
+
+
+def test_the_name_is_told() -> None:
+    with pytest.raises(TypeError, match="register_codec is told the name"):
+        register_codec(two_layers)
 
 
 def test_an_unknown_name_is_refused_and_the_known_ones_are_told(one_sentence) -> None:

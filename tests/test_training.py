@@ -405,7 +405,8 @@ class TestSteps:
     def test_a_step_is_one_of_adam(self, batch: Tensor, fitted: FirstCodec) -> None:
         """On the mean over the batch of cost · (λ₀ / λ)^0.6, with the gradient of all but the densities clipped."""
         codec, twin = copy.deepcopy(fitted), copy.deepcopy(fitted)
-        recipe = replace(SHORT, steps=10, lmbda=0.02, clip=0.1, warm_up=1)
+        codec.lmbda = 0.02  # its own, which counts, and not the recipe's
+        recipe = replace(SHORT, steps=10, lmbda=0.5, clip=0.1, warm_up=1)
         record = trained(codec, lambda step: batch, replace(recipe, steps=1))[0]
         torch.manual_seed(seed_of(0, 0))
         losses = rate_distortion(twin.train()(batch), batch, 0.02, side_weight=0.0)

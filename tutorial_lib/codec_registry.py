@@ -30,9 +30,9 @@ def register_codec(name: str) -> Callable[[Factory], Factory]:
     """Give a factory, a function `(**settings) -> TransformCodec` or such a class, the name by which files know it.
 
     What it makes remembers the name and the settings, defaults included, so that `save`, `load`, `encode` and `decode`
-    work. Settings are what JSON holds: numbers, strings, booleans, lists. Of two factories with one name the later
-    one counts. Raises ValueError for a name that no file can hold, and
-    for a factory whose settings have no names; the factory does for settings that are something else.
+    work. Settings are what JSON holds: numbers, strings, booleans, lists. Raises ValueError for a name that no file can
+    hold or that another factory has, and for a factory whose settings have no names; the factory does for settings that
+    are something else. (The same factory, defined again, takes its own place: a notebook's cell may run twice.)
 
     >>> from torch import nn
     >>> from tutorial_lib.transform_codec import FactorizedPrior, TransformCodec
@@ -43,6 +43,8 @@ def register_codec(name: str) -> Callable[[Factory], Factory]:
     >>> two_convolutions(channels=4).settings
     {'channels': 4}
     """
+    if not isinstance(name, str):
+        raise TypeError('register_codec is told the name: @register_codec("mine").')
     bitstream.check_name(name)
 
     def register(factory: Factory) -> Factory:
@@ -50,6 +52,11 @@ def register_codec(name: str) -> Callable[[Factory], Factory]:
         for parameter in signature.parameters.values():
             if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
                 raise ValueError(f"settings have names, so the factory of {name} cannot take {parameter}.")
+        origin = (factory.__module__, factory.__qualname__)
+        if name in FACTORIES and (FACTORIES[name].__module__, FACTORIES[name].__qualname__) != origin:
+            raise ValueError(f"{name} is the name of another codec already; choose another for {factory.__name__}.")
+        if isinstance(factory, type) and any(made is factory for made in FACTORIES.values()):
+            raise ValueError(f"{factory.__name__} has a name already; derive a class from it to give it another.")
 
         def remember(codec: Any, args: Sequence[Any], settings: dict[str, Any]) -> None:
             bound = signature.bind(*args, **settings)

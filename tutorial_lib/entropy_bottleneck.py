@@ -114,8 +114,7 @@ class EntropyBottleneck(nn.Module):
         In training mode z_hat = z + uniform noise; in evaluation mode z_hat = round(z - median) + median.
         The bits of z_hat are -log2(likelihoods). Raises ValueError if z does not have C channels.
         """
-        if z.dim() < 2 or z.shape[1] != self.channels:
-            raise ValueError(f"z has shape {tuple(z.shape)}, but this prior needs (B, {self.channels}, ...).")
+        self.check_channels(z)
         if self.training:
             by_channel = z.transpose(0, 1).contiguous()  # (C, B, ...)
             noisy = add_uniform_noise(by_channel, batch_dim=1)  # drawn channel by channel
@@ -125,6 +124,11 @@ class EntropyBottleneck(nn.Module):
             medians = self.medians.view(-1, *[1] * (z.dim() - 2))  # (C, 1, ...)
             z_hat = torch.round(z - medians) + medians
         return z_hat.contiguous(), self.rate(z_hat)
+
+    def check_channels(self, z: Tensor) -> None:
+        """Raise ValueError unless z is (B, C, ...)."""
+        if z.dim() < 2 or z.shape[1] != self.channels:
+            raise ValueError(f"z has shape {tuple(z.shape)}, but this prior needs (B, {self.channels}, ...).")
 
     def rate(self, z_hat: Tensor) -> Tensor:
         """The likelihood of each value of a latent, (B, C, ...), at least 1e-9: costing -log2 of it in bits."""

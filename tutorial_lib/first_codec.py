@@ -81,6 +81,11 @@ class FirstCodec(TransformCodec):
         step = 5.3 / math.sqrt(lmbda)
         channels = sum(KEPT)
         super().__init__(DctAnalysis(step, hidden), DctSynthesis(step, hidden), FactorizedPrior(channels), BLOCK)
+        self.lmbda = lmbda
+
+    def lagrange_multiplier(self, condition: Tensor | None) -> float:
+        """That of the quantizer's step."""
+        return self.lmbda
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [*parameter_groups(self.analysis, self.synthesis), *self.prior.parameter_groups()]

@@ -92,6 +92,8 @@ class SideInformedPrior(Prior):
     noise: how training stands in for rounding y, see `GaussianConditional`.
     """
 
+    encoder_only = ("side.analysis.",)
+
     def __init__(self, side: SideInformation, noise: bool = True) -> None:
         super().__init__()
         self.side = side

@@ -32,13 +32,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.context import coding_passes, nearest_known
+from tutorial_lib.context import RADIUS, coding_passes, nearest_known
 from tutorial_lib.dct_transforms import coarse_to_fine
 from tutorial_lib.entropy_bottleneck import lower_bound
 from tutorial_lib.entropy_coder import CoderHolder
 from tutorial_lib.gaussian_conditional import SCALE_LEVELS, SCALE_MAX, SCALE_MIN, GaussianConditional
 from tutorial_lib.gdn import conv
-from tutorial_lib.hyperprior import WithMagnitudes, hyper_shape
+from tutorial_lib.hyperprior import HYPER_STRIDE, WithMagnitudes, hyper_shape
 from tutorial_lib.padding import pad_to_multiple
 from tutorial_lib.portable import (
     FIXED_POINT,
@@ -100,7 +100,7 @@ class PassPredictor(nn.Module):
         nn.init.zeros_(self.nearest.bias)
         places = nearest_known("pyramid", number) if number else []
         for down, right in places:
-            self.nearest.weight.data[range(channels), range(channels), 2 + down, 2 + right] = 1 / len(places)
+            self.nearest.weight.data[range(channels), range(channels), RADIUS + down, RADIUS + right] = 1 / len(places)
 
     def forward(self, features: Tensor, known: Tensor, arithmetic: Arithmetic) -> tuple[Tensor, Tensor]:
         """known: ŷ where its pass is over, elsewhere the last pass's means. Gives log-scales and means, like it."""
@@ -116,6 +116,8 @@ class PortableSlices(Prior):
     distortion_weight: of RDOQ, for qualities (B,): (B, M, 1, 1). None: no RDOQ.
     Raises ValueError for sizes that are not M together.
     """
+
+    encoder_only = ("analysis.",)
 
     def __init__(
         self,
@@ -198,8 +200,10 @@ class PortableSlices(Prior):
     def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
         """ŷ from the first pieces, or all of them: at least z's. Raises BitstreamError for damaged ones."""
         most = self.slices + 1
-        if not 1 <= len(strings) <= most or any(pieces is None for pieces in strings):
-            raise BitstreamError(f"this codec reads the first 1 to {most} strings of a picture, not {len(strings)}.")
+        if not 1 <= len(strings) <= most:
+            raise BitstreamError(f"this codec reads 1 to {most} strings a picture, not {len(strings)}.")
+        if None in strings:
+            raise BitstreamError(f"string {list(strings).index(None) + 1} is lost, and those behind it need it.")
         decoders = [Decoder(b"".join(pieces), self.holder.coder.tables) for pieces in zip(*strings, strict=True)]
 
         def read(number: int, where: Tensor, log_scales: Tensor, means: Tensor) -> Tensor:
@@ -339,7 +343,7 @@ class PortableSlices(Prior):
 
     def _parts(self, y: Tensor, quality: Tensor) -> tuple[list[Tensor], Sequence[Tensor | None]]:
         """z, then the slices of y, all before they are quantized; and the slices' distortion weights."""
-        padded, _ = pad_to_multiple(y, 4)
+        padded, _ = pad_to_multiple(y, HYPER_STRIDE)
         z = self.analysis(torch.cat([padded, quality_map(quality, padded)], dim=1)).float()
         weight = None if self.distortion_weight is None else self.distortion_weight(quality).detach()
         weights = [None] * self.slices if weight is None else self.channels.split(weight)

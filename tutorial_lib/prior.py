@@ -33,18 +33,25 @@ class Prior(nn.Module):
 
     required_parts: int | None = 1  # None: it depends on the latent's size
     slices: int = 0
+    encoder_only: tuple[str, ...] = ()  # how the names of weights begin that no decoder needs
 
     def forward(self, y: Latent, condition: Tensor | None = None) -> tuple[Latent, dict[str, Tensor]]:
         """y -> (y_hat like y, likelihoods: a tensor for each latent, such as {"y": like y, "z": …}).
 
         In training, stand-ins for rounding pass a gradient; in evaluation mode y_hat is exactly what `decompress`
-        gives. The bits of an image are the sum of −log2 of its likelihoods.
+        gives. The bits of an image are the sum of −log2 of its likelihoods. The name "z" is for side information: in
+        training its bits count in full only after `Recipe.rate_warm_up` steps.
         """
         raise NotImplementedError
 
     def build_coder(self) -> None:
         """Make the coding tables: once, after training. Raises ValueError where the parameters have diverged."""
         raise NotImplementedError
+
+    @property
+    def is_built(self) -> bool:
+        """Are there coding tables, in every `CoderHolder` in here? A prior that keeps them elsewhere answers by itself."""
+        return all(module.is_built for module in self.modules() if isinstance(module, CoderHolder))
 
     def compress(self, y: Latent, condition: Tensor | None = None) -> list[list[bytes]]:
         """y -> for each part one list of B strings.
@@ -97,6 +104,7 @@ class IntegerPrior(EntropyBottleneck):
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """y (B, C, ...) -> (round(y), likelihoods), in training as in use; only the gradients are stand-ins."""
+        self.check_channels(y)
         return rdoq(y, self.rate) if self.training else super().forward(y)
 
     def _refresh_medians(self) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 LMBDA = 0.0067  # of a codec with one rate, unless said otherwise: half a bit per pixel, about
+LOSSES = ("mse", "ms-ssim")  # what counts as an error: those of `training`
 MS_SSIM_SMALLEST = 161  # pixels: MS-SSIM halves a picture four times and then wants a window of 11
 
 

@@ -16,7 +16,7 @@ order, with the memory of one tile, and a lost tile leaves the others as they ar
 across the edge is paid for again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -89,25 +89,24 @@ class ChannelSlices(SideInformedPrior):
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         parameters, z_likelihoods = self.side(y)  # (B, P, h, w)
-        done: list[Tensor] = []
-        likelihoods = []
-        for k, slice_y in enumerate(self.channels.split(y)):
-            scales, means = self._predict(k, parameters, done)
-            y_hat, slice_likelihoods = self.gaussian(slice_y, scales, means)
+        slices, likelihoods = self.channels.split(y), []
+
+        def rate(k: int, scales: Tensor, means: Tensor) -> Tensor:
+            y_hat, slice_likelihoods = self.gaussian(slices[k], scales, means)
             likelihoods.append(slice_likelihoods)
-            done.append(self._refine(k, parameters, done, y_hat))
-        return self.channels.join(done), {"y": self.channels.join(likelihoods), "z": z_likelihoods}
+            return y_hat
+
+        return self._scan(parameters, rate), {"y": self.channels.join(likelihoods), "z": z_likelihoods}
 
     def compress(self, y: Tensor, condition: Tensor | None = None) -> list[list[bytes]]:
-        """K + 1 parts: z's strings, then each slice's. See `Prior.compress`."""
         z_strings, parameters = self.side.compress(y)
-        done: list[Tensor] = []
-        strings = [z_strings]
-        for k, slice_y in enumerate(self.channels.split(y)):
-            scales, means = self._predict(k, parameters, done)
-            strings.append(self.holder.coder.compress(slice_y, self.gaussian.indexes(scales), means))
-            y_hat = torch.round(slice_y - means) + means
-            done.append(self._refine(k, parameters, done, y_hat))
+        slices, strings = self.channels.split(y), [z_strings]
+
+        def write(k: int, scales: Tensor, means: Tensor) -> Tensor:
+            strings.append(self.holder.coder.compress(slices[k], self.gaussian.indexes(scales), means))
+            return torch.round(slices[k] - means) + means
+
+        self._scan(parameters, write)
         return strings
 
     def decompress(self, strings: Strings, shape: tuple[int, int], condition: Tensor | None = None) -> Tensor:
@@ -120,19 +119,27 @@ class ChannelSlices(SideInformedPrior):
             raise BitstreamError(f"this codec reads 1 to {most} strings a picture, not {len(strings)}.")
         if strings[0] is None:
             raise BitstreamError("z's strings are lost, and nothing can be decoded without them.")
-        parameters = self.side.decompress(strings[0], shape)
         slices = [*strings[1:], *[None] * (most - len(strings))]
-        done: list[Tensor] = []
-        lost = None
-        for k, slice_strings in enumerate(slices):
-            scales, means = self._predict(k, parameters, done)
-            if slice_strings is None:
-                lost = k if lost is None else lost
-                y_hat = means
-            elif lost is not None:
+        lost = next((k for k, part in enumerate(slices) if part is None), len(slices))
+        for k, part in enumerate(slices):
+            if k > lost and part is not None:
                 raise BitstreamError(f"slice {k + 1} cannot be decoded without slice {lost + 1}, which is lost.")
-            else:
-                y_hat = self.holder.coder.decompress(slice_strings, None, self.gaussian.indexes(scales), means)
+
+        def read(k: int, scales: Tensor, means: Tensor) -> Tensor:
+            part = slices[k]
+            return (
+                means
+                if part is None
+                else self.holder.coder.decompress(part, None, self.gaussian.indexes(scales), means)
+            )
+
+        return self._scan(self.side.decompress(strings[0], shape), read)
+
+    def _scan(self, parameters: Tensor, code: Callable[[int, Tensor, Tensor], Tensor]) -> Tensor:
+        """Slice by slice, ask code(k, scales, means) for its ŷ, (B, its size, h, w). Returns all of ŷ, (B, M, h, w)."""
+        done: list[Tensor] = []
+        for k in range(self.slices):
+            y_hat = code(k, *self._predict(k, parameters, done))
             done.append(self._refine(k, parameters, done, y_hat))
         return self.channels.join(done)
 
@@ -150,7 +157,8 @@ class ChannelSlices(SideInformedPrior):
 class SpatialSlices(Prior):
     """Any prior, applied to the tiles of a latent one by one: `size` × `size` positions each, fewer at the edges.
 
-    It writes the prior's parts for each tile: first those of tile 0, then those of tile 1, … in reading order.
+    It writes the prior's parts for each tile: first those of tile 0, then those of tile 1, … in reading order. (A .lic
+    file holds 255 strings at most.)
     """
 
     required_parts = None
@@ -161,6 +169,7 @@ class SpatialSlices(Prior):
             raise ValueError(f"tiles of {size} × {size} positions: there must be at least one.")
         self.prior = prior
         self.size = size
+        self.encoder_only = tuple(f"prior.{prefix}" for prefix in prior.encoder_only)
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Prior.forward`; but likelihoods are flat, (B, n) each: tile after tile."""

@@ -34,6 +34,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tutorial_lib.padding import reflect_pad
 from tutorial_lib.prior import Prior
 from tutorial_lib.recipe import LMBDA, MS_SSIM_SMALLEST, Recipe
+from tutorial_lib.recipe import LOSSES as LOSS_NAMES
 from tutorial_lib.transform_codec import TransformCodec
 
 # Bits grow nearly as λ^0.6. Divided by it, all qualities weigh about the same in what is minimised.
@@ -138,7 +139,7 @@ def _rate_and_error(output: Mapping[str, Any], x: Tensor, side_weight: float) ->
     return reduce(operator.add, bpp.values()), mse, reduce(operator.add, counted)
 
 
-LOSSES: dict[str, Loss] = {"mse": rate_distortion, "ms-ssim": rate_ms_ssim}
+LOSSES: dict[str, Loss] = dict(zip(LOSS_NAMES, (rate_distortion, rate_ms_ssim), strict=True))
 
 
 # ---- the loop
@@ -149,7 +150,7 @@ class Training:
 
     batches: gives x (B, 3, H, W) in [0, 1] for the number of a step; `RandomCrops`, for example.
     loss:    see `rate_distortion`.
-    start:   begin with the prior at what the first crops tell (`TransformCodec.start_at`).
+    start:   begin with the prior at what crops tell (`TransformCodec.start_at`): those of the steps behind the last.
 
     Under torchrun each process builds the same `Training` and takes its share of each batch.
     """
@@ -172,11 +173,13 @@ class Training:
         if start:
             codec.start_at(torch.cat([batches(self.recipe.steps + n) for n in range(START_BATCHES)]).to(codec.device))
         self.codec, self.device = codec.to(device), torch.device(device)
-        groups = []
+        groups, seen = [], set[int]()
         for group in codec.parameter_groups():
             rate = self.recipe.rates.get(group["name"], group["lr"])
+            fresh = [p for p in group["params"] if id(p) not in seen]  # shared weights count once
+            seen |= {id(p) for p in fresh}
             if rate > 0:
-                groups.append({**group, "lr": rate, "full_rate": rate})
+                groups.append({**group, "params": fresh, "lr": rate, "full_rate": rate})
         self.optimizer = codec.optimizer(groups)
         self.clipped = [p for group in groups if group.get("clip", True) for p in group["params"]]
         self.unclipped = [p for group in groups if not group.get("clip", True) for p in group["params"]]

@@ -60,7 +60,7 @@ def restore(training: Training, path: Path, description: Mapping[str, Any]) -> N
     try:
         training.restore(state)
     except (RuntimeError, KeyError, ValueError):
-        raise ValueError(f"{str(path)!r} is of another version of this program; delete it to start anew.") from None
+        raise ValueError(f"{str(path)!r} holds the weights of another codec; delete it to start anew.") from None
 
 
 def check_room(training: Training, folder: Path) -> None:
@@ -110,8 +110,6 @@ def take_steps(training: Training, keep_now: Callable[[], None], save_every: int
                 keep_now()
             if stopped:
                 bar.close()
-                if is_rank_zero():
-                    print(f"stopped after step {training.step}; go on with --resume.", file=sys.stderr)
                 raise KeyboardInterrupt
 
 

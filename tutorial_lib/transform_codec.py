@@ -13,6 +13,7 @@ The frame minimises R + λ·D (Ballé, Laparra & Simoncelli 2017); `training` do
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import operator
 from pathlib import Path
@@ -25,7 +26,6 @@ from torch import Tensor, nn
 
 from tutorial_lib import bitstream
 from tutorial_lib.codec_registry import UnknownCodec, create_codec, register_codec
-from tutorial_lib.entropy_coder import CoderHolder
 from tutorial_lib.files.checkpoints import read_checkpoint, shipped, write_checkpoint
 from tutorial_lib.files.images import from_pil, to_float, to_uint8
 from tutorial_lib.padding import crop, pad_to_multiple
@@ -44,7 +44,8 @@ class TransformCodec(nn.Module):
 
     The frame hands y on and never looks into it: it may be another structure that the three agree on.
 
-    A variable-rate codec sets `qualities` and `default_quality`; its transforms take the condition, too.
+    A variable-rate codec sets `qualities` (whole numbers from 1 to 255 at most) and `default_quality`, and says how
+    much distortion counts at each (`lagrange_multiplier`); its transforms take the condition, too.
 
     >>> there, back = nn.Conv2d(3, 8, 2, stride=2), nn.ConvTranspose2d(8, 3, 2, stride=2)
     >>> codec = TransformCodec(there, back, FactorizedPrior(8), stride=2).eval()
@@ -77,7 +78,9 @@ class TransformCodec(nn.Module):
         """
         condition = self.condition(quality, x)
         padded, padding = pad_to_multiple(x, self.stride)
-        y_hat, likelihoods = self.prior(self._analyse(padded, condition), condition)
+        y = self._analyse(padded, condition)
+        with torch.autocast(x.device.type, enabled=False):  # likelihoods need all of float32
+            y_hat, likelihoods = self.prior(y.float() if isinstance(y, Tensor) else y, condition)
         return {"x_hat": crop(self._synthesise(y_hat, condition), padding), "likelihoods": likelihoods}
 
     @torch.no_grad()
@@ -89,6 +92,10 @@ class TransformCodec(nn.Module):
         condition = self.condition(quality, x)
         padded, _ = pad_to_multiple(x, self.stride)
         strings = self.prior.compress(self._analyse(padded, condition), condition)
+        if not all(len(part) == len(x) and all(isinstance(string, bytes) for string in part) for part in strings):
+            raise TypeError(
+                f"{type(self.prior).__name__}.compress gives, for each part, a list of one string an image."
+            )
         return {"strings": strings, "shape": tuple(x.shape[-2:])}
 
     @torch.no_grad()
@@ -119,50 +126,67 @@ class TransformCodec(nn.Module):
         quality = self.check_quality(quality)
         return None if quality is None else torch.full((len(x),), float(quality), device=x.device)
 
-    @classmethod
-    def check_quality(cls, quality: Any) -> int | None:
+    def check_quality(self, quality: Any) -> int | None:
         """The quality as a whole number, None as the default. Raises ValueError for one that this codec lacks."""
-        if cls.qualities is None:
+        if self.qualities is None:
             if quality is not None:
                 raise ValueError(f"this codec has one quality; leave {quality!r} out.")
             return None
-        number = cls.default_quality
+        number = self.default_quality
         if quality is not None:
             try:
                 number = None if isinstance(quality, bool | np.bool_) else operator.index(quality)
             except TypeError:
                 number = None
-        if number not in cls.qualities:
-            span = f"from {cls.qualities[0]} to {cls.qualities[-1]}"
+        if number is None or number not in self.qualities or not 1 <= number <= 255:
+            span = f"from {max(1, self.qualities[0])} to {min(255, self.qualities[-1])}"
             raise ValueError(f"a quality is a whole number {span}, not {quality!r}.")
         return number
 
     def _analyse(self, x: Tensor, condition: Tensor | None) -> Latent:
-        return self.analysis(x) if condition is None else self.analysis(x, condition)
+        y = self.analysis(x) if condition is None else self.analysis(x, condition)
+        wanted = (x.shape[-2] // self.stride, x.shape[-1] // self.stride)
+        if isinstance(y, Tensor) and tuple(y.shape[-2:]) != wanted:
+            sizes = (
+                f"{tuple(x.shape[-2:])} pixels a latent of {tuple(y.shape[-2:])}, which is no stride of {self.stride}"
+            )
+            raise ValueError(f"the analysis makes of {sizes}.")
+        return y
 
     def _synthesise(self, y_hat: Latent, condition: Tensor | None) -> Tensor:
         return self.synthesis(y_hat) if condition is None else self.synthesis(y_hat, condition)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
+        """Where the weights are; the CPU, if there are none."""
+        tensors = itertools.chain(self.parameters(), self.buffers())
+        return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     # ---- training
 
     def sample_condition(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """Qualities to train a batch of `count` images at, (B,); None for a codec with one rate."""
-        return None
+        """Qualities to train a batch of `count` images at, (B,), uniform; None for a codec with one rate."""
+        if self.qualities is None:
+            return None
+        low, high = self.qualities[0], self.qualities[-1]
+        return low + (high - low) * torch.rand(count, generator=generator)
 
-    def lagrange_multiplier(self, condition: Tensor | None) -> Tensor | None:
-        """λ of bits per pixel + λ · 255² · MSE at these qualities, (B,). None: whoever trains it chooses one."""
+    def lagrange_multiplier(self, condition: Tensor | None) -> Tensor | float | None:
+        """λ of bits per pixel + λ · 255² · MSE, at these qualities (B,). None: whoever trains it chooses one.
+
+        Raises ValueError for a codec of variable rate that does not say it.
+        """
+        if self.qualities is not None:
+            raise ValueError(f"a variable rate needs a λ for each quality: {type(self).__name__}.lagrange_multiplier.")
         return None
 
     def start_at(self, x: Tensor) -> None:
-        """Before training: let the prior begin at the latents of a batch x (B, 3, H, W)."""
+        """Before training: let the prior begin at the latents of a batch x (B, 3, H, W), at qualities of all kinds."""
         padded, _ = pad_to_multiple(x, self.stride)
+        condition = self.sample_condition(len(x), torch.Generator().manual_seed(0))
+        condition = None if condition is None else condition.to(x.device)
         with torch.no_grad():
-            self.prior.start_at(self._analyse(padded, None))
+            self.prior.start_at(self._analyse(padded, condition), condition)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What an optimizer is given: the transforms, then the prior's groups (see `Prior.parameter_groups`)."""
@@ -178,7 +202,7 @@ class TransformCodec(nn.Module):
     def encode(self, image: Tensor | Image.Image, quality: int | None = None) -> bytes:
         """A picture, uint8 (3, H, W) or Pillow's, to the bytes of a .lic file.
 
-        quality: of a variable-rate codec, 1 (small) to 100 (good); None: its default.
+        quality: of a variable-rate codec, one of its `qualities`; None: its default.
         Raises ValueError for pictures and qualities that cannot be coded, RuntimeError before `build_coder`.
         """
         image = from_pil(image) if isinstance(image, Image.Image) else image
@@ -190,8 +214,8 @@ class TransformCodec(nn.Module):
         parts = self.compress(to_float(image).to(self.device), quality)["strings"]
         strings = tuple(part[0] for part in parts)
         required = self.prior.required_parts if self.prior.slices else None
-        facts = (self.fingerprint(), strings, name, quality or 0, required)
-        return bitstream.pack(bitstream.Stream(width, height, *facts))
+        said = (self.fingerprint(), strings, name, quality or 0, required)
+        return bitstream.pack(bitstream.Stream(width, height, *said))
 
     def decode(self, data: bytes, slices: int | None = None) -> Tensor:
         """The bytes of a .lic file to the picture, uint8 (3, H, W).
@@ -229,16 +253,18 @@ class TransformCodec(nn.Module):
     @property
     def is_built(self) -> bool:
         """Are there coding tables?"""
-        return all(module.is_built for module in self.prior.modules() if isinstance(module, CoderHolder))
+        return self.prior.is_built
 
     def fingerprint(self) -> str:
-        """16 hex digits that tell this decoder from all others: its tables, its weights and its settings.
+        """16 hex digits that tell this decoder's tables, weights, name and settings from all others.
 
-        What only encoders use, modules called `analysis`, is left out: a better encoder is no other decoder.
+        The analysis, and what the prior calls `encoder_only`, is left out: a better encoder is no other decoder. Nor
+        does it cover the factory's code: who changes what a decoder computes gives it another name.
         """
         digest = hashlib.sha256(json.dumps([self.name, self.settings], sort_keys=True).encode())
+        encoder = ("analysis.", *(f"prior.{prefix}" for prefix in self.prior.encoder_only))
         for name, value in sorted(self.state_dict().items()):
-            if "analysis" not in name.split("."):
+            if not name.startswith(encoder):
                 digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
                 digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -264,23 +290,27 @@ class TransformCodec(nn.Module):
             raise ValueError(f"no checkpoint of {cls.__name__} comes with the course; name one.")
         path = shipped(str(cls.checkpoint)) if path is None else Path(path)
         metadata, state = read_checkpoint(path)
-        for fact in ("codec", "settings"):
-            if fact not in metadata:
-                raise ValueError(f"{path} is no checkpoint of a codec: it does not say its {fact}.")
+        for entry in ("codec", "settings"):
+            if entry not in metadata:
+                raise ValueError(f"{path} is no checkpoint of a codec: it does not say its {entry}.")
         try:
             codec = create_codec(metadata["codec"], **_settings_of(metadata))
+        except UnknownCodec as error:
+            raise UnknownCodec(
+                f"{path}: {str(error).rstrip('.')}; import the module that registers it first."
+            ) from error
+        except Exception as error:  # a learner's factory may raise anything
+            raise ValueError(f"{path} cannot be used as a checkpoint: {_one_sentence(error)}.") from error
+        try:
             if not isinstance(codec, cls):
                 raise ValueError(f"it is one of {metadata['codec']}, not of {cls.__name__}.")
             codec.load_state_dict(state)
             codec._check()
-        except UnknownCodec:
-            raise
         except RuntimeError as error:  # PyTorch's: it names every weight that does not fit
             reason = f"its weights are not those of {metadata['codec']} with the settings that it names"
             raise ValueError(f"{path} cannot be used as a checkpoint: {reason}.") from error
         except (ValueError, TypeError, LookupError) as error:
-            reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")  # one sentence
-            raise ValueError(f"{path} cannot be used as a checkpoint: {reason}.") from error
+            raise ValueError(f"{path} cannot be used as a checkpoint: {_one_sentence(error)}.") from error
         if not codec.is_built:
             raise ValueError(f"{path} holds no coding tables; call build_coder() before saving.")
         return codec.eval()
@@ -296,6 +326,11 @@ class TransformCodec(nn.Module):
         if self.name is None:
             raise RuntimeError("files name the factory that builds their codec: decorate yours with register_codec.")
         return self.name
+
+
+def _one_sentence(error: Exception) -> str:
+    """The first sentence of what an error says, without its full stop."""
+    return " ".join(str(error).split()).split(". ")[0].rstrip(".") or type(error).__name__
 
 
 def _settings_of(metadata: dict[str, str]) -> dict[str, Any]:

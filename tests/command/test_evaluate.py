@@ -158,7 +158,7 @@ def test_the_parser_is_made_without_pytorch() -> None:
 
 
 def test_what_may_not_be_read_is_named(evaluate, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> list[Path]:
+    def refuse(folder: Path, say: object) -> list[Path]:
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr("tutorial_lib.files.folders.photos_in", refuse)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tutorial_lib.files.samples import SIGNED
+
 pytestmark = pytest.mark.usefixtures("stand_in", "here")
 
 ON_WHITE = "note: Transparency was dropped: the picture was laid on white."
@@ -109,10 +111,11 @@ def test_32_bits_and_floats(there_and_back) -> None:
     Image.fromarray(floats).save("floats.tif")
     pixels, notes = there_and_back("floats.tif")
     assert np.array_equal(pixels[..., 0], np.rint(floats.astype(float) * 255)) and notes == [TO_8_BITS]
-    integers = np.linspace(0, 65535, 81).astype(np.int32).reshape(9, 9)
+    integers = np.linspace(-(2**31), 2**31 - 1, 81).astype(np.int32).reshape(9, 9)  # the type says so, not the values
     Image.fromarray(integers).save("integers.tif")
     pixels, notes = there_and_back("integers.tif")
-    assert np.array_equal(pixels[..., 0], np.rint(integers / 257)) and notes == [TO_8_BITS]
+    assert np.array_equal(pixels[..., 0], np.rint((integers + 2.0**31) * 255 / (2**32 - 1)))
+    assert notes == [TO_8_BITS, f"note: {SIGNED}"]
 
 
 def test_16_bits_a_pixel_are_not_16_bits_a_sample(there_and_back) -> None:

@@ -22,6 +22,10 @@ HINT = "lic --plugin FILE.py …, before the command's name, runs a file of your
 def run_plugin(path: Path) -> None:
     """Run a file of the user's, which registers codecs. Raises BadInput with one sentence for whatever fails in it."""
     check_input(path)
+    _register_all()
+    from tutorial_lib.codec_registry import FACTORIES
+
+    before = dict(FACTORIES)
     spec = importlib.util.spec_from_file_location(f"lic_plugin_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise BadInput(f"the plugin {quoted(path)} is no Python file; its name must end in .py.")
@@ -32,8 +36,7 @@ def run_plugin(path: Path) -> None:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise BadInput(f"the plugin {quoted(path)} fails{_place_in(path, error)}: {_described(error)}.") from None
-    registry = sys.modules.get("tutorial_lib.codec_registry")
-    if registry is None or all(made.__module__.startswith("tutorial_lib.") for made in registry.FACTORIES.values()):
+    if before == FACTORIES:
         raise BadInput(f"the plugin {quoted(path)} registers no codec; decorate a factory in it with register_codec.")
 
 
@@ -72,10 +75,7 @@ def load_codec(checkpoint: Path | None, name: str = "codec") -> TransformCodec:
     if checkpoint is None:
         checkpoint = shipped(f"{name}.safetensors")
         if not checkpoint.is_file():
-            missing = f"no checkpoint of {name} comes with the course"
-            if name in ("codec", "first_codec"):
-                missing = f"the checkpoint of {name} that ships is missing ({quoted(checkpoint)})"
-            raise BadInput(f"{missing}; name one by --checkpoint.")
+            raise BadInput(f"no checkpoint of {name} comes with the course; name one by --checkpoint.")
     else:
         check_input(checkpoint)
     _register_all()
@@ -85,7 +85,7 @@ def load_codec(checkpoint: Path | None, name: str = "codec") -> TransformCodec:
     try:
         return TransformCodec.load(checkpoint)
     except UnknownCodec as error:
-        raise BadInput(f"{quoted(checkpoint)}: {str(error).rstrip('.')}; {HINT}.") from None
+        raise BadInput(f"{quoted(checkpoint)}: {str(error.__cause__).rstrip('.')}; {HINT}.") from None
     except OSError as error:
         raise BadInput(of_file(error)) from None
     except ValueError as error:  # it names the file itself

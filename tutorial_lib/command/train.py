@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
 import json
 import math
 import sys
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +17,20 @@ from safetensors import SafetensorError
 
 from tutorial_lib.codec_training import PRESETS
 from tutorial_lib.command.bad_input import BadInput, check_output, of_file, printable, quoted
-from tutorial_lib.command.codecs import fresh_codec
+from tutorial_lib.command.codecs import fresh_codec, load_codec
 from tutorial_lib.files.atomic_write import atomic_write
 from tutorial_lib.files.checkpoints import metadata_of
-from tutorial_lib.recipe import LMBDA, MS_SSIM_SMALLEST
+from tutorial_lib.recipe import LMBDA, LOSSES, MS_SSIM_SMALLEST
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tutorial_lib.recipe import Recipe
+    from tutorial_lib.transform_codec import TransformCodec
 
     Photos = dict[str, Tensor]  # name: uint8 (3, H, W)
 
 DEFAULT_CODEC, DEFAULT_PRESET = "codec", "laptop"
-LOSSES = ("mse", "ms-ssim")  # those of `training`
 MS_SSIM_CROP = 192  # pixels at least, unless --crop is given
 SAVE_EVERY = 500  # steps
 MOST_PHOTOS, LARGEST = 1200, 1024  # kept in memory, and their longer side: 4 GB at most
@@ -105,9 +108,9 @@ def train_command(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace, settings: dict[str, Any]) -> None:
     import torch
 
+    from tutorial_lib import training as loop
     from tutorial_lib import training_run
-    from tutorial_lib.command.training_report import PICTURE_QUALITIES, picture, table
-    from tutorial_lib.training import LOSSES, RandomCrops, Training
+    from tutorial_lib.command.training_report import picture, picture_qualities, table
 
     recipe = _recipe(options)
     with training_run.process_group(options.device) as device:
@@ -115,25 +118,38 @@ def _train(options: argparse.Namespace, settings: dict[str, Any]) -> None:
         codec = fresh_codec(options.codec, settings)
         if options.lmbda is not None and codec.qualities is not None:
             raise BadInput(f"--lmbda is for a codec with one rate; {options.codec} learns all its qualities at once.")
+        if options.lmbda is not None and (own := codec.lagrange_multiplier(None)) is not None:
+            raise BadInput(f"{options.codec} has a lambda of its own, {own:g}: give --set lmbda={options.lmbda:g}.")
         photos, measured = _photos(options)
-        crops = RandomCrops(list(photos.values()), recipe.crop, recipe.batch, recipe.scales, options.seed)
+        crops = loop.RandomCrops(list(photos.values()), recipe.crop, recipe.batch, recipe.scales, options.seed)
         kept = _beside(options.out, ".training")
-        training = Training(codec, crops, recipe, LOSSES[options.loss], options.seed, device, start=not kept.exists())
+        if options.plugin and training_run.is_rank_zero():
+            _rehearse(codec, crops(0)[:1], options.out.parent)
+        loss, start = loop.LOSSES[options.loss], not kept.exists()
+        training = loop.Training(codec, crops, recipe, loss, options.seed, device, start)
         chosen = {"codec": options.codec, "settings": json.dumps(codec.settings), "loss": options.loss}
         run = {"preset": options.preset, "steps": recipe.steps, "batch": recipe.batch, "seed": options.seed}
         numbers = {name: json.dumps(value) for name, value in asdict(recipe).items()}
-        whole_run = {**chosen, **run, **numbers, "photos": training_run.digest_of(photos)}
+        parts = hashlib.sha256(repr(codec).encode()).hexdigest()  # a plugin may have changed
+        whole_run = {**chosen, **run, **numbers, "photos": training_run.digest_of(photos), "modules": parts}
         if kept.exists():
             training_run.restore(training, kept, whole_run)
         else:
             training_run.check_room(training, options.out.parent)
             training_run.keep(training, kept, whole_run)
-        training_run.take_steps(training, lambda: training_run.keep(training, kept, whole_run), options.save_every)
+        try:
+            training_run.take_steps(training, lambda: training_run.keep(training, kept, whole_run), options.save_every)
+        except KeyboardInterrupt:
+            if training_run.is_rank_zero():
+                print(f"stopped after step {training.step}; go on with --resume.", file=sys.stderr)
+            raise
     if not training_run.is_rank_zero():
         return
     codec = training.finish()
     metadata = {name: str(value) for name, value in {**run, "loss": options.loss}.items()}
-    codec.save(options.out, {**metadata, "trained_on": f"{len(photos)} photos"})
+    metadata = {**metadata, "recipe": json.dumps(asdict(recipe)), "trained_on": f"{len(photos)} photos"}
+    codec.save(options.out, metadata)
+    _check_saved(options.out, codec, crops(0)[0])
     kept.unlink()
     print(
         printable(
@@ -143,7 +159,8 @@ def _train(options: argparse.Namespace, settings: dict[str, Any]) -> None:
     print(table(codec, list(measured.values())))
     shown = dict(list(measured.items())[:3])
     atomic_write(_beside(options.out, ".png"), picture(codec, list(shown.values())))
-    qualities = f", and at qualities {', '.join(map(str, PICTURE_QUALITIES))}" if codec.qualities else ", and decoded"
+    shown_at = ", ".join(map(str, picture_qualities(codec)))
+    qualities = f", and at qualities {shown_at}" if codec.qualities else ", and decoded"
     print(printable(f"{_beside(options.out, '.png')}: {', '.join(shown)}; the original{qualities}"))
 
 
@@ -151,22 +168,34 @@ def _train(options: argparse.Namespace, settings: dict[str, Any]) -> None:
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The codec's, of --set: numbers, lists, true, false and null as in JSON; anything else is a string."""
+    """The codec's, of --set: numbers, lists, true, false as in JSON or Python; anything else is a string."""
     settings = dict(PRESETS[options.preset].settings) if options.codec == DEFAULT_CODEC else {}
     for text in options.set:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier():
             raise BadInput(f"--set takes KEY=VALUE, as in N=64, unlike {text!r}.")
-        try:
-            settings[key] = json.loads(value)
-        except ValueError:
-            settings[key] = value
+        settings[key] = _value(value)
     return settings
+
+
+def _value(text: str) -> Any:
+    """What a setting says. Raises BadInput for NaN and infinity, which no checkpoint can name."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+            break
+        except (ValueError, SyntaxError):
+            value = text
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(f"--set takes finite numbers, unlike {text!r}.")
+    return value
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     """The preset's, and what the options change in it."""
     recipe = PRESETS[options.preset].recipe
+    if options.codec != DEFAULT_CODEC:  # other codecs say themselves how fast they learn
+        recipe = replace(recipe, rates={})
     crop = options.crop or (max(recipe.crop, MS_SSIM_CROP) if options.loss == "ms-ssim" else recipe.crop)
     steps, batch = options.steps or recipe.steps, options.batch or recipe.batch
     return replace(recipe, steps=steps, batch=batch, crop=crop, lmbda=options.lmbda or recipe.lmbda)
@@ -195,6 +224,59 @@ def _check(options: argparse.Namespace) -> None:
         raise BadInput(f"{quoted(kept)} is an unfinished run: continue it with --resume, or delete it.")
     if options.resume and not kept.exists():
         _note("there is no unfinished run of this name, so a new one is started.")
+
+
+def _rehearse(codec: TransformCodec, x: Tensor, folder: Path) -> None:
+    """All that is done with a learner's codec behind its training, before it: a mistake should not cost the training.
+
+    x: (1, 3, H, W), a crop. Raises BadInput that names what fails.
+    """
+    import copy
+
+    trial, what = copy.deepcopy(codec), "the forward pass"
+    condition = None if codec.qualities is None else x.new_full((1,), float(codec.qualities[-1]))
+    try:
+        trial.lagrange_multiplier(condition)
+        trial.train()(x, condition)
+        what = "build_coder"
+        trial.eval().build_coder()
+        what = "saving"
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            trial.save(Path(place) / "trial.safetensors")
+            _check_saved(Path(place) / "trial.safetensors", trial, x[0])
+    except BadInput:
+        raise
+    except Exception as error:  # a learner's codec may raise anything
+        words = " ".join(str(error).split()).rstrip(".")
+        raise BadInput(f"{what} of {codec.name} fails on a crop of {x.shape[-1]} pixels: {words}.") from None
+
+
+def _check_saved(path: Path, codec: TransformCodec, x: Tensor) -> None:
+    """Load the checkpoint and code a crop x (3, H, W) with it: what is decoded must be the codec's own forward pass.
+
+    Raises BadInput where it is not.
+    """
+    import torch
+
+    from tutorial_lib.files.images import to_uint8
+
+    image = to_uint8(x[None])
+    quality = codec.qualities[-1] if codec.qualities else None
+    with torch.no_grad():
+        expected = to_uint8(codec(image[None].float() / 255, quality)["x_hat"])
+    try:
+        loaded = load_codec(path)
+        decoded = loaded.decode(loaded.encode(image, quality))
+    except BadInput:
+        raise
+    except Exception as error:  # a learner's codec may raise anything
+        words = " ".join(str(error).split()).rstrip(".")
+        raise BadInput(f"{codec.name}, loaded from its checkpoint, cannot code a crop: {words}.") from None
+    if not torch.equal(decoded, expected):
+        raise BadInput(
+            f"{codec.name} decodes another picture than its forward pass gives in evaluation mode: compare "
+            f"{type(codec.prior).__name__}'s decompress with its forward."
+        )
 
 
 def _check_replaceable(out: Path) -> None:
@@ -230,7 +312,7 @@ def _read(folder: Path, without: Path | None = None) -> Photos:
     from tutorial_lib.files.images import from_pil
     from tutorial_lib.training_run import is_rank_zero
 
-    paths = [path for path in photos_in(folder) if path != without]
+    paths = [path for path in photos_in(folder, _note) if path != without]
     if len(paths) > MOST_PHOTOS:
         chosen = np.random.default_rng(0).choice(len(paths), MOST_PHOTOS, replace=False)
         _note(f"{MOST_PHOTOS:,} of {len(paths):,} photos are taken, at random.")
@@ -240,9 +322,9 @@ def _read(folder: Path, without: Path | None = None) -> Photos:
 
     def say(note: str) -> None:
         if is_rank_zero():
-            bar.write(note, file=sys.stderr)
+            bar.write(f"note: {note}", file=sys.stderr)
 
-    for path, picture, _ in read_photos(bar, check_size, say):
+    for path, picture in read_photos(bar, check_size, say):
         if picture is not None:
             picture.thumbnail((LARGEST, LARGEST))
             photos[path.name] = from_pil(picture)

@@ -10,20 +10,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib.evaluation.classical import jpeg_rates_at
+from tutorial_lib.evaluation.file_codecs import spread
 from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.files.images import to_pil
 from tutorial_lib.transform_codec import TransformCodec
 
-TABLE_QUALITIES = (10, 30, 50, 70, 90)
-PICTURE_QUALITIES = (10, 40, 80)
-ONLY = (None,)  # of a codec with one rate
+TABLE_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # where in a codec's range of qualities it is measured
+PICTURE_SHARES = (0.1, 0.4, 0.8)
 SHOWN = 384  # pixels of a photo, in either direction
 GAP = 8
 
 
+def picture_qualities(codec: TransformCodec) -> tuple[int | None, ...]:
+    """Those that the picture shows."""
+    return spread(codec, PICTURE_SHARES)
+
+
 def table(codec: TransformCodec, photos: list[Tensor]) -> str:
     """A row for each quality: means over the photos, and the bits that JPEG needs for the same PSNRs."""
-    qualities = TABLE_QUALITIES if codec.qualities else ONLY
+    qualities = spread(codec, TABLE_SHARES)
     measured = np.array([_row(codec, photo, qualities) for photo in photos]).mean(axis=0)  # (3, Q)
     lines = [f"{'quality':>7}  {'bits per pixel':>14}  {'PSNR':>8}  {'JPEG, same PSNR':>15}"]
     for quality, bpp, dB, jpeg in zip(qualities, *measured, strict=True):
@@ -52,7 +57,7 @@ def picture(codec: TransformCodec, photos: list[Tensor]) -> bytes:
 def _versions(codec: TransformCodec, photo: Tensor) -> list[Tensor]:
     height, width = photo.shape[1:]
     top, left = max(0, height - SHOWN) // 2, max(0, width - SHOWN) // 2
-    qualities = PICTURE_QUALITIES if codec.qualities else ONLY
+    qualities = picture_qualities(codec)
     middle = photo[:, top : top + SHOWN, left : left + SHOWN]
     return [middle, *(codec.decode(codec.encode(middle, quality)) for quality in qualities)]
 

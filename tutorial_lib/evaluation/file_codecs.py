@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PIL import features
@@ -85,7 +85,15 @@ JPEG2000 = FileCodec(
 CLASSICAL = {codec.name: codec for codec in (JPEG, WEBP, AVIF, JPEG2000)}
 
 
-LIC_QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+MEASURED = tuple(n / 10 for n in range(11))  # where in a learned codec's range of qualities it is measured
+
+
+def spread(codec: TransformCodec, shares: Sequence[float]) -> tuple[int | None, ...]:
+    """Qualities in these places of the codec's range, without repetition; (None,) for a codec with one rate."""
+    if codec.qualities is None:
+        return (None,)
+    count = len(codec.qualities)
+    return tuple(dict.fromkeys(codec.qualities[max(0, round(share * count) - 1)] for share in shares))
 
 
 def learned(codec: TransformCodec, name: str = "lic") -> FileCodec:
@@ -94,6 +102,6 @@ def learned(codec: TransformCodec, name: str = "lic") -> FileCodec:
     if codec.qualities is None:
         return FileCodec(name, lambda image, _: codec.encode(image), codec.decode, (1,), 1, 1, fingerprint=fingerprint)
     lowest, highest = codec.qualities[0], codec.qualities[-1]
-    qualities = tuple(quality for quality in LIC_QUALITIES if quality in codec.qualities)
+    qualities = tuple(quality for quality in spread(codec, MEASURED) if quality is not None)
     encode = _at_whole(codec.encode)
     return FileCodec(name, encode, codec.decode, qualities, lowest, highest, fingerprint=fingerprint)

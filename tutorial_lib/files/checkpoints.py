@@ -42,5 +42,6 @@ def write_checkpoint(path: Path, state: dict[str, Tensor], metadata: dict[str, s
     """Write one, all of it or nothing: the tensors by name, then the metadata."""
     from safetensors.torch import save
 
-    tensors = {name: value.detach().cpu().contiguous() for name, value in sorted(state.items())}
+    # Copies: weights that several modules share are written once for each.
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in sorted(state.items())}
     atomic_write(path, save(tensors, metadata))

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-COLOURS = ("#0b6e99", "#d9480f", "#2b8a3e", "#862e9c", "#b08900", "#495057")
+from tutorial_lib.evaluation.plot import COLOURS
 
 plt.rcParams.update(
     {

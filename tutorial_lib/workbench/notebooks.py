@@ -6,13 +6,13 @@ the notebook's file stays as it was.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from tutorial_lib.files.atomic_write import atomic_write
 from tutorial_lib.workbench.setup_cell import setup_cell
 
 
@@ -36,9 +36,7 @@ def execute(path: Path) -> None:
         client.widget_registry = {}
         client.execute()
     clean(notebook)
-    partial = path.with_suffix(".partial")
-    nbformat.write(notebook, partial)
-    os.replace(partial, path)
+    atomic_write(path, (nbformat.writes(notebook) + "\n").encode())
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:

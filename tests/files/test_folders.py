@@ -1,0 +1,92 @@
+"""Folders: what cannot be opened is counted and named, and what was changed is counted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tutorial_lib.files import picture_kinds
+from tutorial_lib.files.folders import photos_in, read_photos
+from tutorial_lib.files.pictures import read_picture
+from tutorial_lib.files.samples import ON_WHITE, TO_8_BITS
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+JXL = b"\xff\x0a" + bytes(100)
+
+
+@pytest.fixture
+def without_plugins(monkeypatch) -> None:
+    """As where the extra is not installed."""
+    for name in picture_kinds.PLUGINS:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(picture_kinds, "add_plugins", lambda: None)
+    Image.init()
+    for kind in ("HEIF", "JXL"):
+        monkeypatch.delitem(Image.OPEN, kind, raising=False)
+    monkeypatch.setattr(Image, "ID", [kind for kind in Image.ID if kind not in ("HEIF", "JXL")])
+    kept = {e: k for e, k in Image.registered_extensions().items() if k not in ("HEIF", "JXL")}
+    monkeypatch.setattr(Image, "EXTENSION", kept)
+
+
+def photo(path: Path, deep: bool = False) -> None:
+    Image.fromarray(np.full((4, 5), 1000 if deep else 100, np.uint16 if deep else np.uint8)).save(path)
+
+
+def test_unreadable_kinds_are_counted(tmp_path: Path, without_plugins) -> None:
+    photo(tmp_path / "a.png")
+    for name in ("b.heic", "c.HEIC", "d.jxl", "e.NEF", "f.exr", "g.txt", ".DS_Store"):
+        (tmp_path / name).write_bytes(HEIC)
+    said: list[str] = []
+    assert photos_in(tmp_path, said.append) == [tmp_path / "a.png"]
+    heic, jxl, nef = (next(note for note in said if ending in note) for ending in (".heic", ".jxl", ".nef"))
+    assert len(said) == 4 and any(note.startswith("1 .exr file is left out") for note in said)
+    assert heic.startswith("2 .heic files are left out") and "photos" in heic and "pillow-heif" in heic
+    assert jxl.startswith("1 .jxl file is left out") and "photos" in jxl
+    assert nef.startswith("1 .nef file is left out") and "export" in nef and "photos" not in nef
+
+
+def test_a_folder_of_nothing_else(tmp_path: Path, without_plugins) -> None:
+    for n in range(3):
+        (tmp_path / f"{n}.heic").write_bytes(HEIC)
+    with pytest.raises(ValueError, match=r"No image files were found in .*3 \.heic files.*extra, photos"):
+        photos_in(tmp_path)
+
+
+@pytest.mark.parametrize(("data", "kind"), [(HEIC, "HEIC"), (JXL, "JPEG XL")])
+def test_a_file_of_such_a_kind_names_the_extra(tmp_path: Path, without_plugins, monkeypatch, data, kind) -> None:
+    monkeypatch.setattr("tutorial_lib.files.pictures.add_plugins", lambda: None)
+    for name in ("a.heic", "a.jpg"):  # by what it is, not by what it is called
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ValueError, match=f"it is a {kind} picture; .*extra, photos"):
+            read_picture(tmp_path / name, lambda width, height: None)
+
+
+def test_what_was_changed_is_counted(tmp_path: Path) -> None:
+    for n in range(3):
+        photo(tmp_path / f"{n}.png", deep=True)
+    Image.new("RGBA", (4, 5), (1, 2, 3, 4)).save(tmp_path / "clear.png")
+    photo(tmp_path / "plain.png")
+    (tmp_path / "broken.png").write_bytes(b"none")
+    said: list[str] = []
+    read = dict(read_photos(photos_in(tmp_path), lambda width, height: None, said.append))
+    assert [path.name for path, picture in read.items() if picture is None] == ["broken.png"]
+    assert said == [
+        "'broken.png' is left out: it is no picture, or of a kind that Pillow does not know.",
+        f"3 pictures: t{TO_8_BITS[1:]}",
+        f"1 picture: t{ON_WHITE[1:]}",
+    ]
+
+
+@pytest.mark.parametrize(("plugin", "ending"), [("pillow_heif", ".heic"), ("pillow_jxl", ".jxl")])
+def test_with_the_plugin(tmp_path: Path, plugin: str, ending: str) -> None:
+    pytest.importorskip(plugin)
+    picture_kinds.add_plugins()
+    rgb = np.full((32, 48, 3), (120, 90, 150), np.uint8)
+    Image.fromarray(rgb).save(tmp_path / f"in{ending}", quality=95)
+    assert photos_in(tmp_path) == [tmp_path / f"in{ending}"]
+    picture, notes = read_picture(tmp_path / f"in{ending}", lambda width, height: None)
+    assert np.abs(np.asarray(picture).astype(int) - rgb).max() <= 4 and notes == []

@@ -1,0 +1,183 @@
+"""Portable maps, PNG, JPEG 2000, TGA and images that a program has made: the right picture, or a refusal."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tutorial_lib.files import samples as s
+from tutorial_lib.files.pfm import UNIT
+from tutorial_lib.files.pictures import BEYOND, check_ending, picture_bytes, to_rgb8
+
+
+def test_portable_maps_of_any_depth(read) -> None:
+    for top in (1, 3, 100, 254, 255, 256, 1023, 4095, 65535):
+        for channels, plain, packed in ((1, b"P2", b"P5"), (3, b"P3", b"P6")):
+            values = np.arange(5 * 7 * channels).reshape(5, 7, channels) * 197 % (top + 1)
+            head = b"\n7 5\n%d\n" % top
+            Path("packed.ppm").write_bytes(packed + head + values.astype(">u2" if top > 255 else "u1").tobytes())
+            Path("plain.ppm").write_bytes(plain + head + " ".join(map(str, values.ravel().tolist())).encode())
+            for name in ("packed.ppm", "plain.ppm"):
+                pixels, notes = read(name)
+                assert np.abs(pixels - values * 255 / top).max() <= 0.51, (top, channels, name)
+                assert notes == [s.TO_8_BITS] * (top > 255), (top, channels, name)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("magic", "channels"), [(b"Pf", 1), (b"PF", 3)])
+def test_float_maps(read, refusal, order: str, magic: bytes, channels: int) -> None:
+    values = np.linspace(0, 1.5, 5 * 7 * channels, dtype=np.float32).reshape(5, 7, channels)
+    sign = b"-" if order == "<" else b""
+    data = values[::-1].astype(order + "f4").tobytes()  # from the lowest row on
+    Path("hdr.pfm").write_bytes(magic + b"\n7 5\n" + sign + b"1.0\n" + data)
+    pixels, notes = read("hdr.pfm")
+    assert np.array_equal(pixels, np.broadcast_to(np.rint(values.clip(0, 1).astype(float) * 255), (5, 7, 3)))
+    assert notes == [s.TO_8_BITS, s.CLIPPED]
+    Path("hdr.pfm").write_bytes(magic + b"\n7 5\n" + sign + b"100.0\n" + data)
+    assert UNIT in read("hdr.pfm")[1]
+    for bad in (magic + b"\n7 5\n0\n" + data, magic + b"\n7 5\nnan\n" + data, magic + b"\n7 5\n1\n" + data[:-1], magic):
+        Path("bad.pfm").write_bytes(bad)
+        refusal("bad.pfm")
+
+
+class TestPng:
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+    def test_grey_with_one_transparent_value(self, read, make, bits: int) -> None:
+        top = 2**bits - 1
+        values = (np.arange(35) * 37 % (top + 1)).reshape(5, 7, 1)
+        clear = int(values[2, 3, 0])
+        Path("grey.png").write_bytes(make.png(values, bits, 0))
+        pixels, notes = read("grey.png")
+        expected = np.rint(values * 255 / top)
+        assert np.array_equal(pixels, np.broadcast_to(expected, pixels.shape)) and notes == [s.TO_8_BITS] * (bits > 8)
+        Path("clear.png").write_bytes(make.png(values, bits, 0, (b"tRNS", struct.pack(">H", clear))))
+        pixels, notes = read("clear.png")
+        assert np.array_equal(pixels, np.broadcast_to(np.where(values == clear, 255, expected), pixels.shape))
+        assert notes[-1:] == [s.ON_WHITE]
+
+    @pytest.mark.parametrize("bits", [8, 16])
+    def test_rgb_with_one_transparent_colour(self, read, make, bits: int) -> None:
+        values = np.random.default_rng(1).integers(0, 2**bits, (5, 7, 3))
+        Path("clear.png").write_bytes(make.png(values, bits, 2, (b"tRNS", struct.pack(">3H", *values[2, 3].tolist()))))
+        pixels, notes = read("clear.png")
+        expected = values * 255 / (2**bits - 1)
+        expected[2, 3] = 255
+        assert np.abs(pixels - expected).max() <= 1 and notes[-1] == s.ON_WHITE
+
+    @pytest.mark.parametrize("bits", [8, 16])
+    @pytest.mark.parametrize(("colour_type", "channels"), [(4, 2), (6, 4)])
+    def test_alpha(self, read, make, bits: int, colour_type: int, channels: int) -> None:
+        values = np.random.default_rng(1).integers(0, 2**bits, (5, 7, channels))
+        reduced = [s.TO_8_BITS] * (bits > 8)
+        for alpha, said in ((None, [s.ON_WHITE]), (0, [s.ALPHA_IGNORED]), (2**bits - 1, [])):
+            if alpha is not None:
+                values[..., -1] = alpha
+            Path("alpha.png").write_bytes(make.png(values, bits, colour_type))
+            pixels, notes = read("alpha.png")
+            share = 1 if alpha == 0 else values[..., -1:] / (2**bits - 1)
+            expected = values[..., :-1] * (255 / (2**bits - 1)) * share + 255 * (1 - share)
+            assert np.abs(pixels - expected).max() <= 2 and notes == reduced + said
+
+
+def test_an_alpha_that_means_nothing(read) -> None:
+    rgba = np.random.default_rng(1).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+    rgba[..., 3] = 0
+    for name in ("in.tga", "in.png", "in.tif", "in.webp"):
+        Image.fromarray(rgba).save(name, **({"lossless": True, "exact": True} if name == "in.webp" else {}))
+        pixels, notes = read(name)
+        assert np.array_equal(pixels, rgba[..., :3]) and notes == [s.ALPHA_IGNORED], name
+
+
+def test_jpeg_2000(read) -> None:
+    values = np.linspace(0, 65535, 64 * 48).astype(np.uint16).reshape(48, 64)
+    Image.fromarray(values).save("grey.jp2", irreversible=False)
+    pixels, notes = read("grey.jp2")
+    assert np.array_equal(pixels[..., 0], np.rint(values / 257)) and notes == [s.TO_8_BITS]
+    Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB").save("rgb.jp2", irreversible=False)
+    assert read("rgb.jp2")[1] == []
+
+
+def test_kinds_whose_deep_samples_say_no_scale(refusal) -> None:
+    for bits, kind in ((16, ">i2"), (-32, ">f4"), (32, ">i4")):
+        cards = [f"SIMPLE  = {'T':>20}", f"BITPIX  = {bits:>20}", f"NAXIS   = {2:>20}"]
+        cards += [f"NAXIS1  = {7:>20}", f"NAXIS2  = {5:>20}", "END"]
+        head = "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+        Path("stars.fits").write_bytes(head + np.zeros((5, 7), kind).tobytes().ljust(2880, b"\0"))
+        assert "FITS" in refusal("stars.fits")
+    Image.fromarray(np.linspace(0, 1, 35, dtype=np.float32).reshape(5, 7)).save("in.spider", format="SPIDER")
+    assert "SPIDER" in refusal("in.spider")
+
+
+class TestImagesThatAProgramHasMade:
+    def test_deep_ones(self) -> None:
+        grey = np.arange(35).reshape(5, 7) * 1871.0
+        for values in (grey.astype(np.uint16), grey.astype(np.int32)):
+            pixels, notes = to_rgb8(Image.fromarray(values))
+            assert np.array_equal(np.asarray(pixels)[..., 0], np.rint(values / 257)) and notes == [s.TO_8_BITS]
+        floats = (grey / 65535).astype(np.float32)
+        pixels, notes = to_rgb8(Image.fromarray(floats))
+        assert np.array_equal(np.asarray(pixels)[..., 0], np.rint(floats.astype(float) * 255)) and notes == [
+            s.TO_8_BITS
+        ]
+        beyond = grey.astype(np.int32)
+        beyond[0, :2] = -5, 70000
+        pixels, notes = to_rgb8(Image.fromarray(beyond))
+        assert np.asarray(pixels)[0, :2, 0].tolist() == [0, 255] and BEYOND in notes
+
+    def test_a_tiff_that_is_open_is_read_from_its_file(self, read) -> None:
+        import tifffile
+
+        values = np.linspace(0, 65535, 35).astype(np.uint16).reshape(5, 7)
+        tifffile.imwrite("white.tif", values, photometric="miniswhite")
+        with Image.open("white.tif") as image:
+            pixels, _ = to_rgb8(image)
+            assert np.array_equal(np.asarray(pixels)[..., 0], 255 - np.rint(values / 257))
+        with Image.open("white.tif") as image:
+            image.load()  # Pillow has misread it now
+            with pytest.raises(ValueError, match="misread"):
+                to_rgb8(image)
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_any_mode_that_png_or_tiff_holds(self, read, data) -> None:
+        mode = data.draw(st.sampled_from(["1", "L", "P", "LA", "RGB", "RGBA", "I;16"]))
+        width, height = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+        size = width * height * {"LA": 2, "RGB": 3, "RGBA": 4, "I;16": 2}.get(mode, 1)
+        content = data.draw(st.binary(min_size=size, max_size=size))
+        if mode == "1":
+            image = Image.frombytes("L", (width, height), content).convert("1")
+        else:
+            image = Image.frombytes(mode, (width, height), content)
+        if mode == "P":
+            image.putpalette(bytes(range(256)) * 3)
+        name = data.draw(st.sampled_from(["any.png", "any.tif"]))
+        image.save(name, **({"compression": data.draw(st.sampled_from([None, "tiff_lzw"]))} if "tif" in name else {}))
+        pixels, notes = read(name)
+        if mode == "I;16":
+            expected = np.rint(np.asarray(image) / 257)[..., None]
+        else:
+            rgba = np.asarray(image.convert("RGBA")).astype(float)
+            alpha = rgba[..., 3:] / 255
+            expected = rgba[..., :3] * alpha + 255 * (1 - alpha) if alpha.any() else rgba[..., :3]
+        assert np.abs(pixels - expected).max() <= 1
+        assert (s.ALPHA_IGNORED in notes) == (mode in ("LA", "RGBA") and not alpha.any() if mode != "I;16" else False)
+
+
+class TestOut:
+    @pytest.mark.parametrize("name", ["out.pdf", "out.eps.pdf", "out.palm", "out.txt", "out", "out.psd", "out.nef"])
+    def test_kinds_that_cannot_be_written(self, name: str) -> None:
+        with pytest.raises(ValueError, match=r"choose \.png\.$"):
+            check_ending(Path(name))
+
+    @pytest.mark.parametrize("name", ["out.png", "out.tif", "out.webp", "out.bmp", "out.ppm", "out.tga", "out.jp2"])
+    def test_kinds_that_can(self, name: str) -> None:
+        picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8))
+        check_ending(Path(name))
+        data, notes = picture_bytes(picture, Path(name))
+        assert data and (notes == []) == (name != "out.webp")
