@@ -10,7 +10,7 @@ from PIL import Image
 from tutorial_lib import codec_registry
 from tutorial_lib.command import codecs
 
-KNOWN = "known here: bmshj2018-hyperprior, codec, first_codec, mbt2018, mbt2018-mean"
+KNOWN = "known here: bmshj2018-hyperprior, codec, first_codec, mbt2018, mbt2018-mean, wavelet"
 HINT = "lic --plugin FILE.py …, before the command's name, runs a file of yours that registers another."
 OWN = Path(__file__).parents[1] / "own_codec.py"
 REGISTERED = """
