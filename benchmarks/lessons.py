@@ -65,7 +65,8 @@ def train_one(name: str, latents: Latents, path: Path, line: int) -> None:
     begin = time.perf_counter()
     prior = priors()[name]()
     steps = DENSITY_STEPS if isinstance(prior, FactorizedPrior) else STEPS
-    recipe = Recipe(steps=steps, batch=BATCH, lmbda=LMBDA, rates=RATES, rate_warm_up=RATE_WARM_UP)
+    rates = {group["name"]: RATES[group["name"]] for group in prior.parameter_groups()}
+    recipe = Recipe(steps=steps, batch=BATCH, lmbda=LMBDA, rates=rates, rate_warm_up=RATE_WARM_UP)
     run = fit_prior(prior, latents, recipe, latent_loss(float(FirstCodec.load().analysis.step)), seed=SEED)
     progress = tqdm(run, total=steps, desc=f"{name:22}", position=line, mininterval=5)
     for record in progress:

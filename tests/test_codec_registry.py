@@ -197,7 +197,7 @@ def test_a_name_is_one_factory_s_which_may_be_defined_again(one_sentence) -> Non
     _, again = from_a_class(), from_a_class()  # as when a notebook's cell is run twice
     assert type(create_codec("mine")) is again
     with pytest.raises(
-        ValueError, match="^mine is the name of another codec already; choose another for mine"
+        ValueError, match=r"^mine is the name of another codec already; choose another for mine"
     ) as caught:
         from_a_function()
     assert one_sentence(caught.value) and type(create_codec("mine")) is again
@@ -205,7 +205,7 @@ def test_a_name_is_one_factory_s_which_may_be_defined_again(one_sentence) -> Non
 
 def test_a_class_has_one_name(one_sentence) -> None:
     mine = from_a_class()
-    with pytest.raises(ValueError, match="^Mine has a name already; derive a class from it") as caught:
+    with pytest.raises(ValueError, match=r"^Mine has a name already; derive a class from it") as caught:
         register_codec("yours")(mine)
     assert one_sentence(caught.value) and mine().name == "mine"
 

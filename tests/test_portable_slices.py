@@ -505,10 +505,10 @@ def test_wide_latents_are_coded_to_the_limit_and_cut_off_there_on_both_sides(pri
 def test_too_many_strings_or_none_are_refused(prior) -> None:
     strings = prior.compress(coefficients(1, 2, 2), at(50))
     for wrong in ([], [*strings, [b""]], strings * 3):
-        with pytest.raises(
-            BitstreamError, match=rf"^this codec reads the first 1 to 6 strings of a picture, not {len(wrong)}\.$"
-        ):
+        with pytest.raises(BitstreamError, match=rf"^this codec reads 1 to 6 strings a picture, not {len(wrong)}\.$"):
             prior.decompress(wrong, (2, 2), at(50))
+    with pytest.raises(BitstreamError, match="^string 3 is lost, and those behind it need it"):
+        prior.decompress([*strings[:2], None, *strings[3:]], (2, 2), at(50))
 
 
 def test_damaged_strings_are_refused(prior, one_sentence) -> None:

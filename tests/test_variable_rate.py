@@ -14,6 +14,7 @@ from torch import Tensor
 from tutorial_lib.dct_transforms import BLOCK, KEPT, Refinement, dct_matrix
 from tutorial_lib.files.images import to_float
 from tutorial_lib.portable import from_fixed
+from tutorial_lib.prior import FactorizedPrior
 from tutorial_lib.quality import ROW_SPACING, ROWS, VariableRateCodec
 from tutorial_lib.variable_rate import (
     DeblockingFilter,
@@ -52,21 +53,25 @@ def fresh() -> tuple[GainedAnalysis, GainedSynthesis]:
 # Qualities ---------------------------------------------------------------------------------------------------------
 
 
+def a_codec() -> VariableRateCodec:
+    return VariableRateCodec(torch.nn.Identity(), torch.nn.Identity(), FactorizedPrior(3), 1)
+
+
 @pytest.mark.parametrize("quality", [1, 2, 50, 99, 100])
 def test_a_quality_is_a_whole_number_from_1_to_100(quality: int) -> None:
-    assert VariableRateCodec.check_quality(quality) == quality
-    same = VariableRateCodec.check_quality(np.int64(quality))
+    assert a_codec().check_quality(quality) == quality
+    same = a_codec().check_quality(np.int64(quality))
     assert same == quality and type(same) is int
 
 
 def test_no_quality_is_the_default() -> None:
-    assert VariableRateCodec.check_quality(None) == 50
+    assert a_codec().check_quality(None) == 50
 
 
 @pytest.mark.parametrize("quality", [0, 101, -1, 50.0, 0.5, "50", True, False, np.float64(50), float("nan")])
 def test_other_qualities_are_refused(quality: object) -> None:
     with pytest.raises(ValueError, match=r"^a quality is a whole number from 1 to 100, not .+\.$") as caught:
-        VariableRateCodec.check_quality(quality)
+        a_codec().check_quality(quality)
     assert repr(quality) in str(caught.value)
 
 

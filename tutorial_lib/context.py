@@ -267,8 +267,13 @@ class ContextPrior(SideInformedPrior):
 
 
 def slim_context(kind: type[ConvContext] | type[AttentionContext], order: str, M: int, N: int = 64) -> ContextPrior:
-    """A context model for a latent of many channels, around `slim_side`, trained on whole numbers."""
+    """A context model for a latent of M channels, around `slim_side` with N inside, trained on whole numbers.
+
+    kind: `ConvContext` or `AttentionContext`; ValueError for others. order: one of `ORDERS`.
+    """
     places = len(neighbours(order))
+    if kind not in (ConvContext, AttentionContext):
+        raise ValueError(f"a context is ConvContext or AttentionContext, not {kind!r}.")
     context = ConvContext(N, N, places) if kind is ConvContext else AttentionContext(N, N, places, N)
     fuse = nn.Sequential(
         nn.Conv1d(2 * N, 2 * N, 1), nn.LeakyReLU(), ScaleMeanHead(nn.Conv1d(2 * N, 2 * M, 1), M)

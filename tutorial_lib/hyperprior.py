@@ -89,7 +89,8 @@ def hyper_shape(shape: tuple[int, int]) -> tuple[int, int]:
 class SideInformedPrior(Prior):
     """What all priors with side information share: how they are built, where they start, how fast they learn.
 
-    noise: how training stands in for rounding y, see `GaussianConditional`.
+    noise: how training stands in for rounding y, see `GaussianConditional`. Whole numbers (False) want networks that
+    end in a `ScaleMeanHead`, so that they can start from the data: `slim_hyperprior` and its like build such.
     """
 
     encoder_only = ("side.analysis.",)
@@ -213,7 +214,11 @@ class ScaleMeanHead(nn.Module):
 
 
 def slim_side(M: int, P: int, N: int = 64) -> SideInformation:
-    """Side information for a latent of many channels: thin in the middle, 0.25 M parameters for M = 384."""
+    """Side information for a latent of M channels, with N inside and in z, and P parameters.
+
+    Slim: thin in the middle, 0.25 M parameters for M = 384. (The `slim_…` functions build the priors that notebooks 08
+    to 10 compare; they train on whole numbers, with the gradients of `rdoq`.)
+    """
     analysis = nn.Sequential(
         WithMagnitudes(), conv(2 * M, N, 1, 1), nn.LeakyReLU(), conv(N, N, 3), nn.LeakyReLU(), conv(N, N, 3)
     )  # (B, N, h/4, w/4)

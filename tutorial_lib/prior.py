@@ -45,12 +45,15 @@ class Prior(nn.Module):
         raise NotImplementedError
 
     def build_coder(self) -> None:
-        """Make the coding tables: once, after training. Raises ValueError where the parameters have diverged."""
+        """Make the coding tables: once, after training. Raises ValueError where the parameters have diverged.
+
+        Keep the coder in a `entropy_coder.CoderHolder`, so that it is saved with the weights.
+        """
         raise NotImplementedError
 
     @property
     def is_built(self) -> bool:
-        """Are there coding tables, in every `CoderHolder` in here? A prior that keeps them elsewhere answers by itself."""
+        """Are there tables in every `CoderHolder` in here? (A prior that keeps them elsewhere answers by itself.)"""
         return all(module.is_built for module in self.modules() if isinstance(module, CoderHolder))
 
     def compress(self, y: Latent, condition: Tensor | None = None) -> list[list[bytes]]:
@@ -71,7 +74,11 @@ class Prior(nn.Module):
         """Before training: initialise from the latents of some images, such as from their spreads. Default: nothing."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What an optimizer is given: {"name", "params", "lr"}, and "clip": False for what is not clipped."""
+        """What an optimizer is given: {"name", "params", "lr"}, and "clip": False for gradients that are not clipped.
+
+        The name is what `Recipe.rates` knows a group by. Densities learn better without clipping: their gradients are
+        large at first, and would slow down all others.
+        """
         return [{"name": "prior", "params": list(self.parameters()), "lr": 1e-3}]
 
     def check(self) -> None:

@@ -227,7 +227,10 @@ class SpatialSlices(Prior):
 def slim_slices(
     sizes: Sequence[int], order: Tensor | None = None, N: int = 64, inner: int = 48, residual: bool = False
 ) -> ChannelSlices:
-    """Slices of a latent of many channels, around `slim_side`, trained on whole numbers."""
+    """Slices of a latent of many channels, around `slim_side` with N inside, trained on whole numbers.
+
+    sizes, order: see `ChannelSlices`. inner: channels inside the predictors. residual: predict latent residuals, too?
+    """
 
     def network(channels_in: int) -> list[nn.Module]:
         """All but the last layer."""

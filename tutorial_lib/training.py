@@ -174,6 +174,9 @@ class Training:
             codec.start_at(torch.cat([batches(self.recipe.steps + n) for n in range(START_BATCHES)]).to(codec.device))
         self.codec, self.device = codec.to(device), torch.device(device)
         groups, seen = [], set[int]()
+        names = [group["name"] for group in codec.parameter_groups()]
+        if strange := sorted(set(self.recipe.rates) - set(names)):
+            raise ValueError(f"the recipe has a rate for {strange[0]!r}; this codec's groups are {', '.join(names)}.")
         for group in codec.parameter_groups():
             rate = self.recipe.rates.get(group["name"], group["lr"])
             fresh = [p for p in group["params"] if id(p) not in seen]  # shared weights count once

@@ -45,7 +45,8 @@ class TransformCodec(nn.Module):
     The frame hands y on and never looks into it: it may be another structure that the three agree on.
 
     A variable-rate codec sets `qualities` (whole numbers from 1 to 255 at most) and `default_quality`, and says how
-    much distortion counts at each (`lagrange_multiplier`); its transforms take the condition, too.
+    much distortion counts at each (`lagrange_multiplier`); its transforms take the condition, too. For qualities from 1
+    to 100, `quality.VariableRateCodec` has all of this.
 
     >>> there, back = nn.Conv2d(3, 8, 2, stride=2), nn.ConvTranspose2d(8, 3, 2, stride=2)
     >>> codec = TransformCodec(there, back, FactorizedPrior(8), stride=2).eval()
@@ -63,6 +64,8 @@ class TransformCodec(nn.Module):
 
     def __init__(self, analysis: nn.Module, synthesis: nn.Module, prior: Prior, stride: int) -> None:
         super().__init__()
+        if not isinstance(prior, Prior):
+            raise TypeError(f"a codec's prior derives from prior.Prior, unlike {type(prior).__name__}.")
         self.analysis = analysis
         self.synthesis = synthesis
         self.prior = prior
@@ -189,8 +192,8 @@ class TransformCodec(nn.Module):
             self.prior.start_at(self._analyse(padded, condition), condition)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What an optimizer is given: the transforms, then the prior's groups (see `Prior.parameter_groups`)."""
-        transforms = [*self.analysis.parameters(), *self.synthesis.parameters()]
+        """What an optimizer is given: all that is not the prior's, then its groups (see `Prior.parameter_groups`)."""
+        transforms = [p for name, p in self.named_parameters() if not name.startswith("prior.")]
         return [{"name": "transforms", "params": transforms, "lr": 1e-3}, *self.prior.parameter_groups()]
 
     def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -46,9 +46,17 @@ def test_table_json_and_plot(evaluate, here: Path, lively_codec) -> None:
     lively_codec().save("tiny.safetensors")
     more = ("--qualities", "lic=1,50,100", "--checkpoint", "tiny.safetensors")
     outputs = ("--json", "out.json", "--plot", "out.png", "--published")
+    Path("photos/raw.nef").write_bytes(b"raw")
+    with Image.open("photos/coffee.png") as image:
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+        image.save("photos/coffee.png")
     status, out, err = evaluate("photos", "--codecs", "lic,webp", *FEW, *more, *outputs)
     assert status == 0
-    assert err == "note: 'broken.png' is left out: it is no picture, or of a kind that Pillow does not know.\n"
+    assert err == (
+        "note: 1 .nef file is left out: Pillow does not open this kind; export raw files as JPEG, PNG or TIFF first.\n"
+        "note: 'broken.png' is left out: it is no picture, or of a kind that Pillow does not know.\n"
+        "note: 1 picture: transparency was dropped: the picture was laid on white.\n"
+    )
     result = json.loads(Path("out.json").read_text())
     assert result["photos"] == ["a cat.png", "coffee.png"] and list(result["codecs"]) == ["jpeg", "lic", "webp"]
     assert result["checkpoint"] == Codec.load(here / "tiny.safetensors").fingerprint()
@@ -90,7 +98,7 @@ def test_a_pillow_without_avif(evaluate, here: Path, monkeypatch) -> None:
         (["empty"], "No image files were found in empty; give a folder that holds photos."),
         (
             ["photos", "--codecs", "jpeg,mp3"],
-            "no codec is called 'mp3'; there are lic, jpeg, webp, avif, jpeg2000.",
+            "no codec is called 'mp3'; there are lic, jpeg, webp, avif, jpeg2000; lic is the learned one",
         ),
         (["photos", "--published"], "--published draws into the file of --plot, which is missing."),
         (["photos", "--json", "nowhere/out.json"], "there is no folder 'nowhere' to write to; create it first."),

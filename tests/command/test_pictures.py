@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tutorial_lib.files.samples import SIGNED
+from tutorial_lib.files.colour_profiles import PRIMARIES, made_profile
+from tutorial_lib.files.samples import CLIPPED, NOT_A_NUMBER, SIGNED
 
 pytestmark = pytest.mark.usefixtures("stand_in", "here")
 
@@ -162,3 +163,36 @@ def test_odd_sizes(there_and_back, noise, size: tuple[int, int]) -> None:
     rgb = noise(size[1], size[0], 3)
     Image.fromarray(rgb).save("odd.png")
     assert np.array_equal(there_and_back("odd.png")[0], rgb)
+
+
+def test_samples_are_scaled_by_their_type(there_and_back) -> None:
+    floats = np.linspace(0, 1, 81, dtype=np.float32).reshape(9, 9)
+    for spoilt, note in ((1.004, CLIPPED), (np.nan, NOT_A_NUMBER)):  # one sample changes nothing but itself
+        floats[4, 4] = spoilt
+        Image.fromarray(floats).save("floats.tif")
+        pixels, notes = there_and_back("floats.tif")
+        expected = np.rint(np.clip(np.nan_to_num(floats.astype(float), nan=0), 0, 1) * 255)
+        assert np.array_equal(pixels[..., 0], expected) and notes == [TO_8_BITS, f"note: {note}"]
+
+
+def test_colours_of_a_profile_become_srgb(there_and_back) -> None:
+    # P3's (120, 90, 150) is 4 levels redder in sRGB, and less green: by the matrices of both
+    profile = made_profile("Display P3", PRIMARIES[12], None)
+    Image.new("RGB", (9, 9), (120, 90, 150)).save("wide.png", icc_profile=profile)
+    pixels, notes = there_and_back("wide.png")
+    assert np.abs(pixels.astype(int) - [126, 88, 154]).max() <= 1
+    assert notes == ["note: The colours were converted to sRGB from 'Display P3'."]
+
+
+def test_what_cannot_be_read_right_is_refused(refused) -> None:
+    Path("photo.cr2").write_bytes(b"II*\0\x10\0\0\0CR\2\0" + bytes(100))
+    assert "camera's raw file" in refused("encode", "photo.cr2", "new.lic")
+    Path("photo.jxl").write_bytes(b"\xff\x0a" + bytes(100))
+    assert "JPEG XL" in refused("encode", "photo.jxl", "new.lic")
+
+
+def test_a_kind_that_cannot_be_written(lic, refused) -> None:
+    Image.new("RGB", (9, 9)).save("in.png")
+    assert lic("encode", "in.png", "in.lic")[0] == 0
+    sentence = refused("decode", "in.lic", "out.pdf")
+    assert "pictures of this kind (PDF) cannot be written" in sentence and "choose .png" in sentence

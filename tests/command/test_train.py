@@ -54,7 +54,7 @@ train.PRESETS = {{"laptop": {TINY}}}
 def tiny():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_module, "PRESETS", {"laptop": eval(TINY, {"Preset": Preset, "Recipe": Recipe})})
-        patch.setattr(training_report, "TABLE_QUALITIES", (10, 60))
+        patch.setattr(training_report, "TABLE_SHARES", (0.1, 0.6))
         yield
 
 
@@ -238,18 +238,25 @@ class TestOptions:
             assert sizes == {(size, size)} and metadata_of(out)["loss"] == "ms-ssim"
 
     def test_a_codec_with_one_rate_and_its_price(self, data: Path, tmp_path: Path) -> None:
-        """The dearer an error, the finer the steps; the settings stand in the checkpoint."""
-        job = ("--codec", "first_codec", "--set", "hidden=8", "lmbda=0.02", "--steps", 2)
+        """--lambda counts where the codec has none of its own; the settings stand in the checkpoint."""
         costs = []
-        for lmbda in ([], ["--lmbda", "0.5"]):
+        for price in ([], ["--lambda", "0.5"]):
             out = tmp_path / f"{len(costs)}"
-            status, said, _ = train(data, out, *job, *lmbda)
+            job = ("--codec", "bmshj2018-hyperprior", "--set", "N=4", "M=6", "--steps", 2)
+            status, said, _ = train(data, out, *job, *price)
             assert status == 0 and said.splitlines()[2].split()[0] == "-"
             assert said.endswith("chelsea.png, coffee.png, narrow.png; the original, and decoded\n")
             metadata = metadata_of(out)
-            assert json.loads(metadata["settings"]) == {"lmbda": 0.02, "hidden": 8}
-            costs.append(load_file(out)["analysis.dead_zone"])
+            assert json.loads(metadata["settings"]) == {"N": 4, "M": 6}
+            assert json.loads(metadata["recipe"])["lmbda"] == (0.5 if price else 0.0067)
+            costs.append(load_file(out)["synthesis.0.weight"])
         assert not torch.equal(*costs)
+
+    def test_a_lambda_of_its_own_is_set_with_the_codec(self, data: Path, tmp_path: Path) -> None:
+        job = ("--codec", "first_codec", "--set", "hidden=8", "lmbda=0.02", "--steps", 1)
+        assert train(data, tmp_path / "a", *job)[0] == 0
+        sentence = "first_codec has a lambda of its own, 0.02: give --set lmbda=0.5."
+        assert refused(tmp_path, data, tmp_path / "b", *job, "--lambda", "0.5") == sentence
 
     def test_settings_go_beside_those_of_the_preset(self, data: Path, tmp_path: Path) -> None:
         out = tmp_path / "a"
@@ -424,7 +431,7 @@ class TestWhatIsRefused:
             (["--steps", 8], "steps"),
             (["--batch", 3, "--seed", 1], "batch and seed"),
             (["--loss", "ms-ssim", "--crop", 200], "loss and crop"),
-            (["--set", "inner=9"], "settings"),
+            (["--set", "inner=9"], "settings and modules"),
         ]:
             said = refused(tmp_path, photos, out, "--resume", *more)
             assert said == f"'{kept(out)}' was begun with other {other}; give the same, or delete it."
@@ -478,6 +485,18 @@ def test_only_so_many_photos_of_only_such_a_size(tmp_path: Path, monkeypatch, ca
     assert all(image.shape[2] == 30 and 12 <= image.shape[1] <= 15 for image in photos.values())
     assert capsys.readouterr().err == "note: 6 of 10 photos are taken, at random.\n"
     assert photos.keys() == train_module._read(tmp_path, without=tmp_path / "a.png").keys()
+
+
+def test_what_reading_has_changed_is_counted(tmp_path: Path, capsys) -> None:
+    for n in range(3):
+        Image.new("I;16", (4, 4), 999 * n).save(tmp_path / f"{n}.png")
+    Image.new("RGB", (4, 4)).save(tmp_path / "plain.png")
+    for n in range(2):
+        (tmp_path / f"{n}.nef").write_bytes(b"raw")
+    assert len(train_module._read(tmp_path)) == 4
+    left_out, reduced = capsys.readouterr().err.splitlines()
+    assert left_out.startswith("note: 2 .nef files are left out: ")
+    assert reduced == "note: 3 pictures: the samples were reduced to 8 bits."
 
 
 def test_help_comes_without_pytorch() -> None:

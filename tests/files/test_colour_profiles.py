@@ -129,12 +129,31 @@ def test_a_profile_that_does_not_fit_is_ignored(read, mode: str) -> None:
         ("cut", profile[:200]),
         ("noise", bytes(range(256))),
         ("empty tables", profile[:128] + bytes(len(profile) - 128)),
-        ("other kind", profile if mode in ("L", "CMYK") else gray_profile(1.0)),
+        ("other kind", profile if mode == "CMYK" else cmyk_profile() if mode == "L" else gray_profile(1.0)),
     ):
         good.save("in.tif", icc_profile=wrong)
         found, notes = read("in.tif")
         assert np.array_equal(found, np.asarray(good.convert("RGB"))), name
         assert notes == [cp.BROKEN], name
+
+
+def test_a_profile_that_pillow_cannot_put_together(read, make) -> None:
+    with open("in.png", "wb") as file:
+        file.write(make.png(colours(), 8, 2, (b"iCCP", b"name\0\0" + bytes(50))))
+    found, notes = read("in.png")
+    assert np.array_equal(found, colours()) and notes == [cp.BROKEN]
+
+
+def test_grey_with_a_profile_of_rgb(read, make) -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(grey).save("in.png", icc_profile=cp.made_profile("something else", cp.SRGB, None))
+    found, notes = read("in.png")
+    assert np.array_equal(found, np.stack([grey] * 3, axis=-1)) and notes == []
+    Image.fromarray(grey).save("in.png", icc_profile=cp.made_profile("linear", cp.SRGB, 1.0))
+    assert np.abs(read("in.png")[0] - 255 * srgb_curve(grey / 255)[..., None]).max() <= 2
+    with open("in.png", "wb") as file:
+        file.write(make.png(grey[..., None], 8, 0, (b"gAMA", struct.pack(">I", 100000))))
+    assert np.abs(read("in.png")[0] - 255 * srgb_curve(grey / 255)[..., None]).max() <= 2
 
 
 def test_a_grey_profile_on_rgb_that_is_grey(read) -> None:
@@ -247,3 +266,27 @@ def test_adobe_rgb_as_cameras_say_it(read) -> None:
     exif.get_ifd(0x8769)[0xA005] = {1: "R98"}
     Image.fromarray(pixels).save("in.jpg", quality=100, exif=exif)
     assert read("in.jpg")[1] == []
+
+
+def test_jpeg_2000(read, refusal) -> None:
+    profile, matrix, gamma = PROFILES["Display P3"]
+    file = io.BytesIO()
+    Image.fromarray(colours()).save(file, "jpeg2000", irreversible=False)
+    data = file.getvalue()
+    at = data.index(b"colr") - 4
+    (size,) = struct.unpack(">I", data[at : at + 4])
+    head = data.index(b"jp2h") - 4
+    (whole,) = struct.unpack(">I", data[head : head + 4])
+    for box, wanted in (
+        (b"\2\0\0" + profile, to_srgb(colours(), matrix, gamma)),
+        (b"\1\0\0" + struct.pack(">I", 16), colours()),
+        (b"\1\0\0" + struct.pack(">I", 21), None),
+    ):
+        box = struct.pack(">I", 8 + len(box)) + b"colr" + box
+        outer = struct.pack(">I", whole - size + len(box))
+        with open("in.jp2", "wb") as out:
+            out.write(data[:head] + outer + data[head + 4 : at] + box + data[at + size :])
+        if wanted is None:
+            refusal("in.jp2")
+        else:
+            assert np.abs(read("in.jp2")[0] - wanted).max() <= 2

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tutorial_lib.files import samples as s
-from tutorial_lib.files.tiff import CAMERA_RAW, SEVERAL
+from tutorial_lib.files.camera_raw import CAMERA_RAW
+from tutorial_lib.files.tiff import SEVERAL
 
 INTEGERS = [np.dtype(kind + str(size)) for kind in "ui" for size in (1, 2, 4, 8)]
 FLOATS = [np.dtype(f"f{size}") for size in (2, 4, 8)]
@@ -303,7 +304,9 @@ class TestRefused:
 
     def test_exotic_samples(self, refusal, make) -> None:
         tifffile.imwrite("complex.tif", np.ones((4, 5), np.complex64))
-        tifffile.imwrite("volume.tif", np.zeros((3, 16, 16), np.uint8), volumetric=True, tile=(1, 16, 16))
+        tifffile.imwrite(
+            "volume.tif", np.zeros((3, 16, 16), np.uint8), photometric="minisblack", volumetric=True, tile=(1, 16, 16)
+        )
         tifffile.imwrite("five.tif", np.zeros((4, 5, 5), np.uint8), photometric="minisblack", planarconfig="contig")
         for name in ("complex.tif", "volume.tif", "five.tif"):
             refusal(name)

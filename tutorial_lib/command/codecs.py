@@ -75,7 +75,13 @@ def load_codec(checkpoint: Path | None, name: str = "codec") -> TransformCodec:
     if checkpoint is None:
         checkpoint = shipped(f"{name}.safetensors")
         if not checkpoint.is_file():
-            raise BadInput(f"no checkpoint of {name} comes with the course; name one by --checkpoint.")
+            _register_all()
+            from tutorial_lib.codec_registry import FACTORIES
+
+            missing = f"no checkpoint of {name} comes with the course"
+            if getattr(FACTORIES.get(name), "checkpoint", None):
+                missing = f"the checkpoint of {name} that ships is missing ({quoted(checkpoint)})"
+            raise BadInput(f"{missing}; name one by --checkpoint.")
     else:
         check_input(checkpoint)
     _register_all()

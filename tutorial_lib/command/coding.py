@@ -53,6 +53,8 @@ def encode_command(options: argparse.Namespace) -> None:
     with blaming(options.input):
         picture, notes = read_picture(options.input, bitstream.check_size)
     codec = load_codec(options.checkpoint)
+    if options.plugin and options.checkpoint is None:
+        print(f"note: this codes with {codec.name}, which ships; --checkpoint chooses another.", file=sys.stderr)
     if codec.qualities is None and options.quality is not None:
         raise BadInput(f"the codec {codec.name} has one quality; leave --quality out.")
     try:

@@ -74,7 +74,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
         if options.plot is not None:
             plot.check_ending(options.plot)
         codecs = _codecs(names, _qualities(options.qualities), options.checkpoint)
-        paths = photos_in(options.folder)
+        paths = photos_in(options.folder, lambda note: print(f"note: {note}", file=sys.stderr))
         with _bar(sum(len(codec.qualities) for codec in codecs) * len(paths)) as bar:
             photos = _photos(paths, bar)
             reference = next(codec for codec in codecs if codec.name == JPEG.name)
@@ -120,7 +120,8 @@ def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in NAMES:
-            raise BadInput(f"no codec is called {name!r}; there are {', '.join(NAMES)}.")
+            learned = "; lic is the learned one, and --checkpoint says which"
+            raise BadInput(f"no codec is called {name!r}; there are {', '.join(NAMES)}{learned}.")
     return list(dict.fromkeys(["jpeg", *names]))
 
 
@@ -145,7 +146,7 @@ def _codecs(names: list[str], qualities: dict[str, tuple[float, ...]], checkpoin
         raise ValueError(f"--qualities are given for {strange[0]!r}, which is not among the codecs to measure.")
     codecs = []
     for name in names:
-        codec = file_codecs.learned(load_codec(checkpoint)) if name == "lic" else file_codecs.CLASSICAL[name]
+        codec = _learned(checkpoint) if name == "lic" else file_codecs.CLASSICAL[name]
         if not codec.is_here:
             print(f"note: this Pillow cannot write {name}, so it is left out.", file=sys.stderr)
             continue
@@ -153,6 +154,16 @@ def _codecs(names: list[str], qualities: dict[str, tuple[float, ...]], checkpoin
             raise ValueError(f"this checkpoint's codec has one rate: leave --qualities {name}=… out.")
         codecs.append(replace(codec, qualities=qualities.get(name, codec.qualities)))
     return codecs
+
+
+def _learned(checkpoint: Path | None) -> FileCodec:
+    """The codec of a checkpoint, which is called lic here; a note says which one it is, unless it is the full codec."""
+    from tutorial_lib.evaluation.file_codecs import learned
+
+    codec = load_codec(checkpoint)
+    if checkpoint is not None and codec.name != "codec":
+        print(f"note: lic is the codec {codec.name}, of {quoted(checkpoint)}.", file=sys.stderr)
+    return learned(codec)
 
 
 def _photos(paths: list[Path], bar: tqdm) -> Iterator[tuple[str, Tensor]]:
@@ -165,14 +176,12 @@ def _photos(paths: list[Path], bar: tqdm) -> Iterator[tuple[str, Tensor]]:
     share = bar.total // len(paths)
 
     def say(note: str) -> None:
-        bar.write(note, file=sys.stderr)
+        bar.write(f"note: {note}", file=sys.stderr)
 
-    for path, picture, notes in read_photos(paths, check_size, say):
+    for path, picture in read_photos(paths, check_size, say):
         if picture is None:
             bar.total -= share
             continue
-        for note in notes:
-            say(f"note: {path.name!r}: {note}")
         yield path.name, from_pil(picture)
 
 

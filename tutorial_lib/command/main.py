@@ -6,10 +6,13 @@
     lic train --data folder-of-photos --out mine.safetensors
     lic evaluate folder-of-photos
 
-Pictures may be of any kind that Pillow reads. They are coded upright, in 8-bit
-RGB: transparency (alpha) is laid on white, 16 bits a sample become 8, an EXIF
-rotation is carried out, of an animation only the first picture is coded. A note
-on stderr says so each time. Metadata and colour profiles are left behind.
+Pictures may be of any kind that Pillow reads, HEIC and JPEG XL with the extra
+`photos`. They are coded upright, in 8-bit sRGB: colour profiles are converted,
+transparency (alpha) is laid on white, an EXIF rotation is carried out, and of
+several pictures only the first is coded. Samples become 8 bits by their type,
+whatever they hold: integers by its range (signed ones, too), floating point as
+0 to 1, clipped. A note on stderr says so each time. What cannot be read right,
+such as camera raw files, is refused. Metadata are left behind.
 
 The ending of a decoded picture's name chooses its kind; one without loss, such
 as .png, keeps it exactly. The first few slices of a file are a picture of less
@@ -43,7 +46,13 @@ TOO_MUCH = {"train": "the training needs more memory than there is; a smaller --
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lic` with these arguments (default: the process's own) and return its exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        hint = "; --plugin FILE.py stands before the command's name" if "--plugin" in unknown else ""
+        parser.error(
+            f"unrecognized arguments: {' '.join(unknown)}{hint} (lic {options.name} --help lists what there is)"
+        )
     try:
         for plugin in options.plugin:
             run_plugin(plugin)

@@ -66,10 +66,10 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=meaning)
     meaning = "how large and how long: minutes on two cores, an hour, or long on a GPU; default: %(default)s"
     parser.add_argument("--preset", default=DEFAULT_PRESET, choices=PRESETS, help=meaning)
-    meaning = "what counts as an error: squared, or one minus MS-SSIM; default: %(default)s"
+    meaning = f"an error: squared, or one minus MS-SSIM, with crops of {MS_SSIM_CROP} or more; default: %(default)s"
     parser.add_argument("--loss", default=LOSSES[0], choices=LOSSES, help=meaning)
     meaning = f"lambda, the weight of distortion against bits, of a codec with one rate (default: {LMBDA})"
-    parser.add_argument("--lmbda", type=float, metavar="L", help=meaning)
+    parser.add_argument("--lambda", "--lmbda", dest="lmbda", type=float, metavar="L", help=meaning)
     parser.add_argument("--steps", type=int, metavar="N", help="how many (default: the preset's)")
     meaning = "crops in a step, over all devices (default: the preset's)"
     parser.add_argument("--batch", type=int, metavar="B", help=meaning)
@@ -87,8 +87,8 @@ def train_command(options: argparse.Namespace) -> None:
     """Raises BadInput with one sentence; KeyboardInterrupt after Ctrl-C, with the state kept."""
     try:
         settings = _settings(options)
-        _check(options)
-        _train(options, settings)
+        if _check(options):
+            _train(options, settings)
         return
     except BadInput as error:
         sentence = str(error)
@@ -201,8 +201,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return replace(recipe, steps=steps, batch=batch, crop=crop, lmbda=options.lmbda or recipe.lmbda)
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Find out what stands in the work's way. Raises BadInput, ValueError or OSError."""
+def _check(options: argparse.Namespace) -> bool:
+    """Find out what stands in the work's way; False: there is nothing left to do. Raises BadInput or OSError."""
     for name in ("steps", "batch", "crop", "save_every"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -223,7 +223,13 @@ def _check(options: argparse.Namespace) -> None:
     if kept.exists() and not options.resume:
         raise BadInput(f"{quoted(kept)} is an unfinished run: continue it with --resume, or delete it.")
     if options.resume and not kept.exists():
+        if out.exists() and out.stat().st_size:
+            print(printable(f"{out}: this run is finished already, and was left as it is."))
+            return False
         _note("there is no unfinished run of this name, so a new one is started.")
+    if options.plugin and options.codec == DEFAULT_CODEC:
+        _note(f"this trains {DEFAULT_CODEC}, the full codec; --codec NAME chooses that of the plugin.")
+    return True
 
 
 def _rehearse(codec: TransformCodec, x: Tensor, folder: Path) -> None:
