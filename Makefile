@@ -12,7 +12,7 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/ready
-EXTRAS := notebooks,peers,dev
+EXTRAS := photos,notebooks,peers,dev
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 

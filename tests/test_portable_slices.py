@@ -507,7 +507,7 @@ def test_too_many_strings_or_none_are_refused(prior) -> None:
     for wrong in ([], [*strings, [b""]], strings * 3):
         with pytest.raises(BitstreamError, match=rf"^this codec reads 1 to 6 strings a picture, not {len(wrong)}\.$"):
             prior.decompress(wrong, (2, 2), at(50))
-    with pytest.raises(BitstreamError, match="^string 3 is lost, and those behind it need it"):
+    with pytest.raises(BitstreamError, match=r"^string 3 is lost, and those behind it need it"):
         prior.decompress([*strings[:2], None, *strings[3:]], (2, 2), at(50))
 
 

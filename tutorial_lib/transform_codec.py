@@ -96,9 +96,7 @@ class TransformCodec(nn.Module):
         padded, _ = pad_to_multiple(x, self.stride)
         strings = self.prior.compress(self._analyse(padded, condition), condition)
         if not all(len(part) == len(x) and all(isinstance(string, bytes) for string in part) for part in strings):
-            raise TypeError(
-                f"{type(self.prior).__name__}.compress gives, for each part, a list of one string an image."
-            )
+            raise TypeError(f"{type(self.prior).__name__}.compress gives a list of one string an image for each part.")
         return {"strings": strings, "shape": tuple(x.shape[-2:])}
 
     @torch.no_grad()
@@ -150,10 +148,8 @@ class TransformCodec(nn.Module):
         y = self.analysis(x) if condition is None else self.analysis(x, condition)
         wanted = (x.shape[-2] // self.stride, x.shape[-1] // self.stride)
         if isinstance(y, Tensor) and tuple(y.shape[-2:]) != wanted:
-            sizes = (
-                f"{tuple(x.shape[-2:])} pixels a latent of {tuple(y.shape[-2:])}, which is no stride of {self.stride}"
-            )
-            raise ValueError(f"the analysis makes of {sizes}.")
+            sizes = f"{tuple(x.shape[-2:])} pixels makes a latent of {tuple(y.shape[-2:])}"
+            raise ValueError(f"the analysis of {sizes}, while the codec's stride is {self.stride}.")
         return y
 
     def _synthesise(self, y_hat: Latent, condition: Tensor | None) -> Tensor:

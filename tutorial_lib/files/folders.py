@@ -1,33 +1,50 @@
 """Folders of photos: which files there are, and each of them read. Starts without PyTorch."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from PIL import Image
 
+from tutorial_lib.files.picture_kinds import opens, unreadable
 from tutorial_lib.files.pictures import read_picture
 
 
-def photos_in(folder: str | Path) -> list[Path]:
-    """The image files (by ending) directly in a folder, sorted. Raises ValueError if there are none."""
-    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    found = sorted(p for p in Path(folder).glob("*") if p.suffix.lower() in endings and p.is_file())
+def photos_in(folder: str | Path, say: Callable[[str], None] | None = None) -> list[Path]:
+    """The image files (by ending) directly in a folder, sorted. Raises ValueError if there are none.
+
+    say: is told how many pictures there are of each kind that cannot be opened here.
+    """
+    files = sorted(path for path in Path(folder).glob("*") if path.is_file())
+    found = [path for path in files if opens(path.suffix.lower()) and not path.name.startswith("._")]
+    left_out = unreadable(files)
     if not found:
-        raise ValueError(f"No image files were found in {folder}; give a folder that holds photos.")
+        reason = f" ({' '.join(left_out).rstrip('.')})" if left_out else ""
+        raise ValueError(f"No image files were found in {folder}{reason}; give a folder that holds photos.")
+    if say is not None:
+        for note in left_out:
+            say(note)
     return found
 
 
 def read_photos(
     paths: Iterable[Path], check_size: Callable[[int, int], None], say: Callable[[str], None]
-) -> Iterator[tuple[Path, Image.Image | None, list[str]]]:
-    """(path, picture, notes) of each; picture None: it cannot be read, and `say` has been told why.
+) -> Iterator[tuple[Path, Image.Image | None]]:
+    """(path, picture) of each; picture None: it cannot be read, and `say` has been told why.
 
+    After the last one, `say` is told what was changed, and in how many pictures.
     check_size: see `read_picture`.
     """
+    changed: Counter[str] = Counter()
     for path in paths:
         try:
-            yield path, *read_picture(path, check_size)
+            picture, notes = read_picture(path, check_size)
         except (OSError, ValueError) as error:
             reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-            say(f"note: {path.name!r} is left out: {reason.rstrip('.')}.")
-            yield path, None, []
+            say(f"{path.name!r} is left out: {reason.rstrip('.')}.")
+            yield path, None
+            continue
+        changed.update(notes)
+        yield path, picture
+    for note, count in changed.items():
+        say(f"{count:,} picture{'s' * (count != 1)}: {note[0].lower()}{note[1:]}")

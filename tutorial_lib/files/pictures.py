@@ -1,65 +1,173 @@
-"""Picture files of any kind in, upright 8-bit RGB out, and into files again. Starts without PyTorch."""
+"""Picture files of any kind in, upright 8-bit sRGB out, and into files again. Starts without PyTorch.
 
+`samples` says how samples become 8 bits, `tiff` and `pfm` what such files hold, `camera_raw` which are no pictures yet,
+`colour_profiles` how colours become sRGB, `orientation` which way is up, `picture_kinds` what Pillow needs help with.
+What none of them reads right is refused: a picture that comes out is the right one, or a note says what was changed.
+"""
+
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+
+from tutorial_lib.files.camera_raw import CAMERA_RAW
+from tutorial_lib.files.colour_profiles import profile_of, to_srgb
+from tutorial_lib.files.orientation import orientation_of, turn
+from tutorial_lib.files.pfm import read_pfm
+from tutorial_lib.files.picture_kinds import ENDINGS, RAW, add_plugins, how_to_open, is_reduced_by_pillow, kind_of
+from tutorial_lib.files.samples import TO_8_BITS, Refused, Samples, lay_on_white
+from tutorial_lib.files.tiff import PREFIXES, SEVERAL, Page, read_tiff
+
+DAMAGED = "it is damaged, or of a kind that Pillow cannot read"
+DEEP_KINDS = (
+    "PNG",
+    "PPM",
+    "JPEG2000",
+    "JXL",
+    None,
+)  # those that Pillow reads right; None: a program has made the image
+BEYOND = "Samples beyond 0 … 65,535 were clipped."
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it would say on stderr, a sentence says
+
+Colours = tuple[Image.Image, Image.Image | None]  # L, RGB or CMYK; alpha as L
 
 
 def read_picture(path: Path, check_size: Callable[[int, int], None]) -> tuple[Image.Image, list[str]]:
     """The picture as `to_rgb8` makes it, and a sentence for each thing that this has changed.
 
     check_size: is told the width and height, and may raise ValueError, before any pixel is decoded.
-    Raises OSError where there is no file to read, ValueError where Pillow can make nothing of it.
+    Raises OSError where there is no file to read, ValueError where nothing right can be made of it.
     """
+
+    def check(width: int, height: int) -> None:
+        try:
+            check_size(width, height)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+
     with open(path, "rb") as file:
-        with _pillow("Pillow cannot open it as a picture"):
-            image = Image.open(file)
-        check_size(*image.size)
-        with _pillow("it is damaged, or of a kind that Pillow cannot read"):
+        head = file.read(32)
+        file.seek(0)
+        kind, is_tiff = kind_of(head), head[:4] in PREFIXES
+        if kind == RAW or (is_tiff and ENDINGS.get(path.suffix.lower()) == RAW):
+            raise Refused(CAMERA_RAW)
+        with _pillow(DAMAGED):
+            if is_tiff:
+                return _of_tiff(file, check)
+            if head[:2] in (b"PF", b"Pf"):
+                return _finish(read_pfm(file, check))
+        if kind is not None:
+            add_plugins()
+        with _pillow("Pillow cannot open it as a picture", kind):
+            image = _opened(file)
+        with _pillow(DAMAGED):
+            check(*image.size)
             several = getattr(image, "is_animated", False)
             picture, notes = to_rgb8(image)
-    return picture, notes + ["The file holds several pictures; only the first was taken."] * several
+    return picture, notes + [SEVERAL] * several
 
 
 def to_rgb8(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Any Pillow image as upright 8-bit RGB, and one sentence for each thing that this conversion changed."""
-    notes = []
-    layout = str(getattr(image, "tile", ""))  # of the samples in the file; Pillow itself may keep 8 of 16 bits
-    deep = image.mode.startswith("I;16") or (";16" in layout and "BGR;16" not in layout)  # that is 5 + 6 + 5 bits
-    if image.getexif().get(0x0112, 1) != 1:  # 0x0112 is the EXIF orientation tag, 1 means upright
-        image = ImageOps.exif_transpose(image)
-        notes.append("The picture was turned upright, as its EXIF orientation asks.")
-    if deep or image.mode in ("I", "F"):
-        notes.append("The samples were reduced to 8 bits.")
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        # Pillow's own conversion to 8 bits clips at 255 instead of scaling, so we scale.
-        values = np.asarray(image, dtype=np.float64)
-        scale = 1.0
-        if deep or (image.mode == "I" and values.max(initial=0) > 255):
-            scale = 1 / 257  # 65535 -> 255
-        elif image.mode == "F" and values.max(initial=0) <= 1:
-            scale = 255.0
-        clear = image.info.get("transparency")  # the one grey value that a PNG may call transparent
-        image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
-        if clear is not None:
-            image.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(white, rgba)
-        notes.append("Transparency was dropped: the picture was laid on white.")
-    return image.convert("RGB"), notes
+    """Any Pillow image as upright 8-bit sRGB, and one sentence for each thing that this conversion changed.
+
+    An image that a program has made counts as follows: in mode F as 0 … 1, in modes I;16 and I as 0 … 65,535.
+    Raises ValueError where it could only be guessed what the samples mean.
+    """
+    if image.format == "TIFF" and getattr(image, "tile", None) and getattr(image, "fp", None) and not image.tell():  # type: ignore[attr-defined]
+        return _of_tiff(image.fp, lambda width, height: None)  # type: ignore[attr-defined]
+    profile = profile_of(image)
+    deep, layout = is_reduced_by_pillow(image), str(getattr(image, "tile", ""))
+    image.load()
+    way_up, notes = (1, []) if image.format == "TIFF" else orientation_of(image)  # Pillow itself turns TIFF
+    if image.mode.startswith("I") or image.mode == "F":
+        return _finish(_deep_samples(image), profile, way_up, notes)
+    return _finish(_colours(image, deep, layout), profile, way_up, [TO_8_BITS] * deep + notes)
+
+
+def _opened(file: IO[bytes]) -> Image.Image:
+    """Before a pixel is decoded, only a damaged file asks for more memory than there is."""
+    try:
+        return Image.open(file)
+    except MemoryError:
+        raise Refused(f"{DAMAGED} (it claims to be larger than it is).") from None
+
+
+def _finish(
+    source: Samples | Colours, profile: bytes | None = None, orientation: int = 1, notes: list[str] | None = None
+) -> tuple[Image.Image, list[str]]:
+    """The last steps are the same for all: 8 bits, sRGB, on white, upright."""
+    colours, alpha, reduced = source.to_image() if isinstance(source, Samples) else (*source, [])
+    picture, converted = to_srgb(colours, profile)
+    picture, laid = lay_on_white(picture, alpha)
+    picture, turned = turn(picture, orientation)
+    picture = picture._new(picture.im)  # the same pixels, but no file, whose EXIF or profile would be used again
+    picture.info.clear()
+    return picture, list(dict.fromkeys([*reduced, *(notes or []), *converted, *laid, *turned]))
+
+
+def _of_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[Image.Image, list[str]]:
+    source, page, notes = read_tiff(file, check_size)
+    if isinstance(source, Samples):
+        return _finish(source, page.profile, page.orientation, notes)
+    if source.mode.startswith("I") or source.mode == "F":
+        return _finish(_deep_samples(source, page), page.profile, page.orientation, notes)
+    return _finish(_colours(source), page.profile, page.orientation, notes)
+
+
+def _colours(image: Image.Image, deep: bool = False, layout: str = "") -> Colours:
+    """Of 8 bits a sample. deep: Pillow has reduced 16 bits to these; layout: how they lie in the file."""
+    clear = image.info.get("transparency")
+    if image.format == "PNG" and image.mode in ("L", "RGB") and clear is not None:
+        # the one colour that such a PNG may call transparent is given as in the file, and Pillow has scaled the rest
+        scale = 85 if "L;2" in layout else 17 if "L;4" in layout else 1
+        parts = [value >> 8 if deep else value * scale for value in (clear if isinstance(clear, tuple) else (clear,))]
+        image.info["transparency"] = tuple(parts) if isinstance(clear, tuple) else parts[0]
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or clear is not None:
+        is_grey = image.mode in ("1", "L", "LA", "La")
+        rgba = image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
+        return rgba.getchannel(0) if is_grey else rgba.convert("RGB"), rgba.getchannel(3)
+    if image.mode in ("L", "RGB", "CMYK"):
+        return image, None
+    return image.convert("L" if image.mode == "1" else "RGB"), None
+
+
+def _deep_samples(image: Image.Image, page: Page | None = None) -> Samples:
+    """Of modes I;16, I and F. page: the TIFF tags that say what they are."""
+    values = np.asarray(image)
+    if page is not None:
+        return Samples(values.astype(page.dtype)[..., None])
+    if image.format == "TIFF":
+        raise Refused("its samples may have been misread; give the file, not the image that Pillow has loaded.")
+    if image.format not in DEEP_KINDS:
+        raise Refused(f"it is a {image.format} file with deep samples, which say neither black nor white.")
+    if image.mode == "F":
+        return Samples(values[..., None])
+    notes = [BEYOND] * bool(values.size and (values.min() < 0 or values.max() > 65535))
+    alpha = None
+    if (clear := image.info.get("transparency")) is not None:  # the one grey that a PNG may call transparent
+        alpha = np.where(values == clear, 0, 65535).astype(np.uint16)
+    return Samples(np.clip(values, 0, 65535).astype(np.uint16)[..., None], alpha, notes=notes)
+
+
+# ---- out
 
 
 def check_ending(path: Path) -> None:
-    """Raise ValueError if the name's ending is of no kind of picture that Pillow writes."""
-    if _kind(path) not in Image.SAVE:
+    """Raise ValueError if the name's ending is of no kind of picture that can be written, and read again."""
+    if ENDINGS.get(path.suffix.lower(), RAW) != RAW:
+        add_plugins()
+    kind = _kind(path)
+    if kind not in Image.SAVE:
         raise ValueError(f"Pillow writes no pictures with the ending {path.suffix!r}; choose .png.")
+    if kind not in Image.OPEN:
+        raise ValueError(f"pictures of this kind ({kind}) cannot be written, as nothing here reads them; choose .png.")
 
 
 def picture_bytes(picture: Image.Image, path: Path) -> tuple[bytes, list[str]]:
@@ -83,16 +191,18 @@ def _kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _pillow(trouble: str) -> Iterator[None]:
+def _pillow(trouble: str, kind: str | None = None) -> Iterator[None]:
     """Over a damaged file, Pillow raises anything from EOFError to SyntaxError: one sentence will do."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except MemoryError:  # not the file's fault
+    except (MemoryError, Refused):  # not the file's fault; said in a sentence already
         raise
     except UnidentifiedImageError:
-        raise ValueError("it is no picture, or of a kind that Pillow does not know.") from None
+        raise ValueError(how_to_open(kind)) from None
     except Exception as error:
+        if kind is not None:  # a plugin's words say nothing
+            raise ValueError(how_to_open(kind)) from None
         reason = " ".join(str(error).split()).rstrip(".")
         raise ValueError(f"{trouble} ({reason or type(error).__name__}).") from None

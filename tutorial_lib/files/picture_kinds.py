@@ -1,0 +1,125 @@
+"""Kinds of pictures that Pillow does not open by itself: what they are, and what opens them. Starts without PyTorch."""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+
+from PIL import Image
+
+HEIC, JPEG_XL, AVIF, RAW = "HEIC", "JPEG XL", "AVIF", "a camera's raw file"
+ENDINGS = {
+    **dict.fromkeys((".heic", ".heif", ".hif", ".heics", ".heifs"), HEIC),
+    ".jxl": JPEG_XL,
+    **dict.fromkeys((".avif", ".avifs"), AVIF),
+    **dict.fromkeys(
+        (
+            *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".k25", ".kdc", ".mef"),
+            *(".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw"),
+            ".x3f",
+        ),
+        RAW,
+    ),
+}
+OTHER_PICTURES = (".exr", ".hdr", ".svg", ".svgz", ".xcf", ".kra", ".jxr", ".wdp", ".bpg", ".flif", ".pam", ".ai")
+PILLOWS_NAMES = {HEIC: "HEIF", JPEG_XL: "JXL", AVIF: "AVIF"}
+PLUGINS = ("pillow_heif", "pillow_jxl")
+EXTRA = "install this package with its extra, photos (it brings pillow-heif and pillow-jxl-plugin)"
+NO_PICTURE = "it is no picture, or of a kind that Pillow does not know."
+
+
+@lru_cache(maxsize=1)
+def add_plugins() -> None:
+    """Let Pillow open (and write) whatever the plugins that are installed here know."""
+    for name in PLUGINS:
+        try:
+            plugin = import_module(name)
+            if name == "pillow_heif":
+                plugin.register_heif_opener()
+        except Exception:  # not installed, or not made for this Pillow: that is no picture's fault
+            continue
+
+
+def kind_of(head: bytes) -> str | None:
+    """By a file's first 32 bytes: one of the kinds above."""
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        return JPEG_XL
+    if head[4:8] == b"ftyp":
+        brands = {head[8:12]} | {head[n : n + 4] for n in range(16, 32, 4)}
+        if b"crx " in brands:
+            return RAW
+        if brands & {b"avif", b"avis"}:
+            return AVIF
+        if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+            return HEIC
+    if head.startswith((b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")):
+        return RAW
+    if head[:4] in (b"II*\0", b"MM\0*") and head[8:10] == b"CR":
+        return RAW
+    if head[:2] == b"II" and head[6:14] == b"HEAPCCDR":
+        return RAW
+    return None
+
+
+def how_to_open(kind: str | None) -> str:
+    """The sentence for a file that Pillow cannot identify."""
+    if kind == AVIF and "AVIF" not in Image.OPEN:
+        return "it is an AVIF picture, and this Pillow was built without AVIF; a newer one reads it."
+    if PILLOWS_NAMES.get(kind or "") in Image.OPEN:
+        return f"it is damaged, though it begins like a {kind} picture."
+    return NO_PICTURE if kind is None else f"it is a {kind} picture; {EXTRA} to open it."
+
+
+def is_reduced_by_pillow(image: Image.Image) -> bool:
+    """Do its samples have more bits in the file than the 8 that Pillow gives? To be asked before it is loaded."""
+    tiles = getattr(image, "tile", None) or []
+    layout = str(tiles)
+    if image.format == "PPM":
+        return any(isinstance(part, int) and part > 255 for tile in tiles for part in tile[3] if len(tile[3]) == 2)
+    if image.format == "JPEG2000":
+        head = head_of(image)
+        at = head.find(b"\xff\x4f\xff\x51")  # the size marker: 38 bytes, then 3 for each component
+        count = int.from_bytes(head[at + 40 : at + 42], "big") if at >= 0 else 0
+        return any((depth & 0x7F) + 1 > 8 for depth in head[at + 42 : at + 42 + 3 * count : 3])
+    if image.format in ("AVIF", "HEIF"):
+        head = head_of(image)
+        at, hevc = head.find(b"av1C"), head.find(b"hvcC")
+        return (at >= 0 and bool(head[at + 6] & 0x40)) or (hevc >= 0 and bool(head[hevc + 21] & 7))
+    # the BMP of 5 + 6 + 5 bits has 16 bits a pixel, not a sample
+    return (";16" in layout and "BGR;16" not in layout) or "SGI16" in layout or "BC6H" in layout
+
+
+def head_of(image: Image.Image, size: int = 1 << 16) -> bytes:
+    """The beginning of its file, before it is loaded; nothing for an image that comes from none."""
+    file = getattr(image, "fp", None)
+    if file is None:
+        return b""
+    place = file.tell()
+    file.seek(0)
+    head: bytes = file.read(size)
+    file.seek(place)
+    return head
+
+
+def opens(ending: str) -> bool:
+    """Does this Pillow, with the plugins that are here, read files with this ending?"""
+    if ending in ENDINGS:
+        add_plugins()
+    return Image.registered_extensions().get(ending) in Image.OPEN
+
+
+def unreadable(paths: Iterable[Path]) -> list[str]:
+    """A sentence for each kind of picture among these files that cannot be opened here, with how many there are."""
+    counts: Counter[str] = Counter()
+    for path in paths:
+        ending = path.suffix.lower()
+        if (ending in ENDINGS or ending in OTHER_PICTURES) and not opens(ending):
+            counts[ending] += 1
+    notes = []
+    for ending, count in sorted(counts.items()):
+        kind = ENDINGS.get(ending)
+        remedy = {RAW: "export raw files as JPEG, PNG or TIFF first", None: "export them as PNG first"}.get(kind, EXTRA)
+        plural = "files are" if count > 1 else "file is"
+        notes.append(f"{count:,} {ending} {plural} left out: Pillow does not open this kind; {remedy}.")
+    return notes
