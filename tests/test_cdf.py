@@ -15,7 +15,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tutorial_lib.cdf import MAGIC, PARTS, CdfTables, as_int32, pmf_to_quantized_cdf
+from tutorial_lib.cdf import MAGIC, MOST_ENTRIES, MOST_TABLES, PARTS, CdfTables, as_int32, pmf_to_quantized_cdf
 
 ROW = [0, 16384, 49152, 62259, 65536]
 
@@ -298,6 +298,20 @@ def test_contradictory_bytes_with_a_right_checksum(numbers):
     body += b"\1"
     with pytest.raises(ValueError):
         CdfTables.from_bytes(body + struct.pack("<I", zlib.crc32(body)))
+
+
+def test_more_tables_or_longer_rows_than_any_model_needs_are_refused():
+    flat = np.array([0, 1, 65536])
+    too_many = np.tile(flat, (MOST_TABLES + 1, 1)), np.full(MOST_TABLES + 1, 3), np.zeros(MOST_TABLES + 1, int)
+    for make in (
+        lambda: CdfTables(*too_many),
+        lambda: CdfTables.from_pmfs([[0.5]] * (MOST_TABLES + 1), too_many[2], np.full(MOST_TABLES + 1, 0.5)),
+        lambda: CdfTables.from_pmfs([np.ones(60_000) / 60_000, *[[0.5]] * 99], [0] * 100, [0.5] * 100),
+    ):
+        with pytest.raises(ValueError, match=r"coding tables, the longest row of .* are the most"):
+            make()
+    padded = np.pad(flat, (0, MOST_ENTRIES))[None]
+    assert CdfTables(padded, [3], [0]).cdf.shape == (1, 3)  # padding that is taken off does not count
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])

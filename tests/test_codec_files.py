@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tutorial_lib import codec_registry
 from tutorial_lib.bitstream import IncompleteFile, Stream, pack, read_header, unpack
 from tutorial_lib.codec_registry import register_codec
+from tutorial_lib.files.checkpoints import digest_of
 from tutorial_lib.files.images import to_float, to_pil, to_uint8
 from tutorial_lib.prior import FactorizedPrior
 from tutorial_lib.rans import BitstreamError
@@ -202,7 +203,7 @@ def test_a_checkpoint_is_the_codec_again(name: str, picture: Tensor, tmp_path: P
     with safe_open(tmp_path / "mine", framework="pt") as file:
         facts = file.metadata()
     expected = {"codec": name, "settings": '{"channels": 6}', "fingerprint": codec.fingerprint(), "photos": "noise"}
-    assert facts == expected
+    assert facts == {**expected, "digest": digest_of(codec.state_dict(), expected)}
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine"]
 
 

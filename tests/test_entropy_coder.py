@@ -310,6 +310,21 @@ def test_an_empty_holder_says_what_to_do():
     assert holder.build(GeometricModel()) is holder.coder and holder.coder is not coder
 
 
+@pytest.mark.parametrize("expected", [2, 4])
+def test_a_holder_takes_as_many_tables_as_its_model_has(expected, coder):
+    blob = coder.to_tensor()
+    CoderHolder(3).set_extra_state(blob)
+    holder = CoderHolder(expected)
+    with pytest.raises(ValueError, match=f"there are 3 coding tables, while the model has {expected}"):
+        holder.set_extra_state(blob)
+    assert not holder.is_built
+
+
+def test_tables_that_the_coder_cannot_use_are_refused():
+    with pytest.raises(ValueError, match="precision is 10 bits; the coder needs 16"):
+        EntropyCoder(CdfTables([[0, 3, 1024]], [3], [0]))
+
+
 def test_a_holder_survives_what_modules_go_through():
     model = built()
     for changed in (copy.deepcopy(model), copy.deepcopy(model).half(), copy.deepcopy(model).eval()):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -515,3 +517,65 @@ tempfile.TemporaryFile = refuse
 """
     cached = "\nimport tutorial_lib.rans as r; print(r._encode._cache.cache_path is not None)"
     assert python(refuse + CODE_A_STREAM + cached) == python(CODE_A_STREAM) + "\nFalse"
+
+
+HITS = "\nimport tutorial_lib.rans as r; print(sum(r._decode._cache_hits.values()))"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("kept")
+    assert python(CODE_A_STREAM + HITS, NUMBA_CACHE_DIR=str(path)).endswith("\n0")
+    return path
+
+
+@pytest.fixture
+def folder(filled: Path, tmp_path: Path) -> Path:
+    """Machine code that an earlier process has kept."""
+    return shutil.copytree(filled, tmp_path / "kept")
+
+
+@pytest.fixture(scope="module")
+def expected() -> str:
+    return python(CODE_A_STREAM, NUMBA_DISABLE_JIT="1")
+
+
+class TestTheKeptMachineCode:
+    """Whatever lies where Numba keeps it, the same streams come out; and what can be kept again is."""
+
+    def test_it_is_found_again(self, folder: Path) -> None:
+        assert python(CODE_A_STREAM + HITS, NUMBA_CACHE_DIR=str(folder)).endswith("\n1")
+
+    @pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+    @pytest.mark.parametrize("damage", ["garbage", "empty", "cut", "flipped"])
+    def test_damaged_files_are_replaced(self, folder: Path, expected: str, ending: str, damage: str) -> None:
+        files = [path for path in folder.rglob("*") if path.suffix == ending]
+        assert len(files) >= 5
+        for path in files:
+            data = path.read_bytes()
+            middle = len(data) // 2
+            path.write_bytes(
+                {
+                    "garbage": b"no pickle " * 100,
+                    "empty": b"",
+                    "cut": data[:middle],
+                    "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+                }[damage]
+            )
+        assert python(CODE_A_STREAM, NUMBA_CACHE_DIR=str(folder)) == expected
+        assert python(CODE_A_STREAM + HITS, NUMBA_CACHE_DIR=str(folder)) == f"{expected}\n1"
+
+    def test_where_no_folder_can_be(self, tmp_path: Path, expected: str) -> None:
+        (tmp_path / "file").write_bytes(b"no folder")
+        for place in (tmp_path / "file", tmp_path / "file" / "below", "/proc/nowhere"):
+            assert python(CODE_A_STREAM, NUMBA_CACHE_DIR=str(place)) == expected
+
+    def test_a_full_disk(self, tmp_path: Path, expected: str) -> None:
+        full = """
+import errno, numba.core.caching as caching
+def refuse(*_args):
+    raise OSError(errno.ENOSPC, "No space left on device")
+caching.IndexDataCacheFile._open_for_write = refuse
+"""
+        assert python(full + CODE_A_STREAM, NUMBA_CACHE_DIR=str(tmp_path)) == expected
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]

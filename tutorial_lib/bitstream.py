@@ -46,7 +46,7 @@ import zlib
 from binascii import crc_hqx
 from dataclasses import dataclass
 
-from tutorial_lib.rans import BitstreamError
+from tutorial_lib.bitstream_error import BitstreamError as BitstreamError
 
 MAGIC = b"\x89LIC"
 VERSION = 3

@@ -39,6 +39,7 @@ from numpy.typing import ArrayLike, NDArray
 
 MAX_PRECISION = 16  # bits, of tables; it is what the coder needs
 PARTS = 512  # starting points of a decoder in each row; more save steps, but crowd the processor's cache
+MOST_TABLES, MOST_ENTRIES = 1 << 14, 5 << 20  # no file shall make us set aside memory without end
 MAGIC = b"CDF1"  # what saved tables begin with; the digit is the version
 
 
@@ -94,7 +95,7 @@ class CdfTables:
 
     Any arrays of whole numbers will do, CompressAI's buffers too. They are copied, trimmed to the
     longest row and made read-only. Raises ValueError unless every row climbs strictly from 0 to the
-    same power of two, 2^16 at most.
+    same power of two, 2^16 at most; and for more than 2^14 tables, or 5 · 2^20 entries with the padding.
 
     >>> tables = CdfTables.from_pmfs([[0.25, 0.5, 0.2], [0.9]], offsets=[-1, 7], tail_masses=[0.05, 0.1])
     >>> tables.cdf.tolist()  # two tables: of the values -1, 0, 1, and of the value 7
@@ -115,14 +116,16 @@ class CdfTables:
             raise ValueError(f"tables have the shapes (T, L), (T,), (T,), with T >= 1; not {shapes}.")
         if length.min() < 2 or length.max() > cdf.shape[1]:
             raise ValueError(f"lengths lie in 2 ... {cdf.shape[1]}: one symbol, or as many as fit.")
+        _check_size(rows, int(length.max()))
+        cdf, rest = cdf[:, : length.max()], cdf[:, length.max() :]
         valid = np.arange(cdf.shape[1]) < length[:, None]  # (T, L)
         climbs = cdf[:, 1:] > cdf[:, :-1]  # (T, L - 1)
-        if cdf[:, 0].any() or not climbs[valid[:, 1:]].all() or cdf[~valid].any():
+        if cdf[:, 0].any() or not climbs[valid[:, 1:]].all() or (cdf.astype(bool) & ~valid).any() or rest.any():
             raise ValueError("a row starts at 0, climbs strictly for its length, and is all zeros after it.")
         ends = cdf[np.arange(rows), length - 1]
         if ends.min() != ends.max() or int(ends[0]) not in {1 << p for p in range(1, MAX_PRECISION + 1)}:
             raise ValueError("rows all end with the same power of two, 2^16 at most; the coder needs 2^16.")
-        for name, array in (("cdf", cdf[:, : length.max()]), ("length", length), ("offset", offset)):
+        for name, array in (("cdf", cdf), ("length", length), ("offset", offset)):
             array = array.copy()
             array.flags.writeable = False
             object.__setattr__(self, name, array)  # the one way past `frozen`
@@ -159,8 +162,9 @@ class CdfTables:
         often not at all (a guide table: Chen & Asau 1974).
         """
         starts = (np.arange(PARTS) << self.precision) // PARTS  # (PARTS,)
-        rows = [np.searchsorted(row, starts, side="right") - 1 for row in self._rows()]
-        table = np.array(rows, dtype=np.uint16)
+        table = np.empty((len(self.cdf), PARTS), dtype=np.uint16)
+        for found, row in zip(table, self._rows(), strict=True):
+            found[:] = np.searchsorted(row, starts, side="right") - 1
         table.flags.writeable = False
         return table
 
@@ -177,11 +181,13 @@ class CdfTables:
     def from_bytes(cls, data: bytes) -> CdfTables:
         """Undo to_bytes. Raises ValueError when the bytes are damaged, or are no tables at all."""
         body = unsealed(MAGIC, data, "coding tables")
-        count, *numbers = np.frombuffer(body, "<i4").tolist() if body and len(body) % 4 == 0 else [0]
-        length, offset, entries = numbers[:count], numbers[count : 2 * count], numbers[2 * count :]
-        if count < 1 or len(offset) != count or min(length) < 2 or sum(length) != len(entries):
+        numbers = np.frombuffer(body, "<i4") if body and len(body) % 4 == 0 else np.zeros(1, "<i4")
+        count, numbers = int(numbers[0]), numbers[1:].astype(np.int32)
+        length, offset, entries = numbers[: max(count, 0)], numbers[count : 2 * count], numbers[2 * count :]
+        if count < 1 or len(offset) != count or length.min() < 2 or length.sum(dtype=np.int64) != len(entries):
             raise ValueError("the coding tables contradict themselves: their lengths do not add up.")
-        return cls(*_padded(np.split(np.array(entries), np.cumsum(length[:-1]))), as_int32(offset, "offset"))
+        _check_size(count, int(length.max()))
+        return cls(*_padded(np.split(entries, np.cumsum(length[:-1]))), offset)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the bytes: the same for equal tables, and only for them."""
@@ -236,10 +242,18 @@ def unsealed(magic: bytes, data: bytes, name: str) -> bytes:
     return data[len(magic) : -4]
 
 
+def _check_size(tables: int, longest: int) -> None:
+    """Raise ValueError for more tables, or longer rows, than any model of this course needs."""
+    if tables > MOST_TABLES or tables * longest > MOST_ENTRIES:
+        size = f"{tables:,} coding tables, the longest row of {longest:,} entries"
+        raise ValueError(f"{size}, are too large; {MOST_TABLES:,} tables and {MOST_ENTRIES:,} entries are the most.")
+
+
 def _padded(rows: Sequence[NDArray]) -> tuple[NDArray, NDArray]:
     """Rows of any lengths as one array (T, L) with zeros on the right, and their lengths (T,)."""
     length = np.array([len(row) for row in rows], dtype=np.int64)
-    cdf = np.zeros((len(rows), length.max(initial=0)), dtype=np.int64)
+    _check_size(len(rows), length.max(initial=0))
+    cdf = np.zeros((len(rows), length.max(initial=0)), dtype=np.int32)
     for padded, row in zip(cdf, rows, strict=True):
         padded[: len(row)] = row
     return cdf, length

@@ -113,6 +113,7 @@ MODULES = (
     Module("entropy_bottleneck", "04", "a density learned for each channel"),
     Module("cdf", "05", "integer tables for the coder"),
     Module("arithmetic_coding", "06", "the exact coder on fractions, and the 32-bit coder: for reading"),
+    Module("bitstream_error", "06", "the error that damaged bytes are"),
     Module("rans", "06", "the fast coder, byte-compatible with CompressAI's: for using"),
     Module("entropy_coder", "06", "a model's tables and rANS put together"),
     Module("dct_transforms", "07", "transforms that start as cosines"),

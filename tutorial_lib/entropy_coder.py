@@ -42,6 +42,7 @@ class EntropyCoder:
 
     tables:  T distributions of symbols.
     medians: (T,) float32, the means of the channels when none are given; then table t belongs to channel t.
+    Raises ValueError for medians that do not fit, and for tables that rANS cannot code with.
     """
 
     def __init__(self, tables: CdfTables, medians: Tensor | None = None) -> None:
@@ -49,6 +50,8 @@ class EntropyCoder:
             medians = torch.as_tensor(medians).detach().to("cpu", torch.float32, copy=True)
             if medians.shape != tables.length.shape or not medians.isfinite().all():
                 raise ValueError(f"medians must be {len(tables.length)} finite numbers, one for each table.")
+        if tables.precision != rans.PRECISION:
+            raise ValueError(f"the tables' precision is {tables.precision} bits; the coder needs {rans.PRECISION}.")
         self.tables = tables
         self.medians = medians
 
@@ -141,10 +144,13 @@ class CoderHolder(nn.Module):
 
     The coder is saved through PyTorch's extra-state hooks as a tensor of bytes, empty before `build`. So
     `load_state_dict(strict=True)`, `torch.load(weights_only=True)` and safetensors need no special care.
+
+    tables: how many the model needs; others are not loaded. None: any number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tables: int | None = None) -> None:
         super().__init__()
+        self._tables = tables
         self._coder: EntropyCoder | None = None
 
     @property
@@ -169,5 +175,8 @@ class CoderHolder(nn.Module):
         return self._coder.to_tensor() if self._coder else torch.empty(0, dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """PyTorch's hook for loading. Raises ValueError when the bytes are damaged."""
-        self._coder = EntropyCoder.from_tensor(state) if state.numel() else None
+        """PyTorch's hook for loading. Raises ValueError when the bytes are damaged, or hold too few or many tables."""
+        coder = EntropyCoder.from_tensor(state) if state.numel() else None
+        if coder is not None and self._tables not in (None, len(coder.tables.length)):
+            raise ValueError(f"there are {len(coder.tables.length)} coding tables, while the model has {self._tables}.")
+        self._coder = coder

@@ -51,7 +51,7 @@ class SideInformation(nn.Module):
         self.analysis = analysis
         self.synthesis = synthesis
         self.entropy_bottleneck = EntropyBottleneck(channels)
-        self.holder = CoderHolder()
+        self.holder = CoderHolder(channels)
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """y -> (parameters, the likelihoods of z)."""
@@ -99,7 +99,7 @@ class SideInformedPrior(Prior):
         super().__init__()
         self.side = side
         self.gaussian = GaussianConditional(noise=noise)
-        self.holder = CoderHolder()
+        self.holder = CoderHolder(len(self.gaussian.scale_table))
 
     def build_coder(self) -> None:
         self.side.build_coder()

@@ -151,7 +151,7 @@ class PortableSlices(Prior):
         # The base log-scales of y, to which the networks add: slice 1's for each pass, then the other slices'.
         self.base_log_scale = QualityTable(torch.full((ROWS, PASSES * sizes[0] + M - sizes[0]), 1.0))
         self.gaussian = GaussianConditional()
-        self.holder = CoderHolder()
+        self.holder = CoderHolder(len(self.gaussian.scale_table))
 
     # ---- the contract of a prior
 

@@ -124,7 +124,7 @@ class FactorizedPrior(Prior):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.entropy_bottleneck = IntegerPrior(channels)
-        self.holder = CoderHolder()
+        self.holder = CoderHolder(channels)
 
     def forward(self, y: Tensor, condition: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         y_hat, likelihoods = self.entropy_bottleneck(y)

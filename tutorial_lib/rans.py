@@ -44,13 +44,12 @@ arXiv:1402.3392, whose 64-bit variant CompressAI uses (Bégaint et al. 2020, arX
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tutorial_lib.bitstream_error import BitstreamError as BitstreamError
 from tutorial_lib.cdf import PARTS, CdfTables, as_int32
+from tutorial_lib.files.compile_cache import compiled
 
 PRECISION = 16  # bits: every row of the tables ends with 2^16
 LOW = 2**31  # the state's lower bound, and where it begins
@@ -58,18 +57,7 @@ MAX_DIGITS = 9  # an escape's r is below 2^33
 WORD = 2**32 - 1  # selects the lower 32 bits
 
 
-class BitstreamError(ValueError):
-    """The bytes are no stream of these indexes and tables: damaged, cut short, or made with other tables."""
-
-
-def _compiled(kernel: Callable) -> Callable:
-    try:
-        return numba.njit(cache=True)(kernel)
-    except RuntimeError:  # no folder to keep machine code in: every process compiles for itself
-        return numba.njit(kernel)
-
-
-@_compiled
+@compiled
 def _push_nibble(x, p, words, nibble):
     """A push with precision 4, start = nibble and freq = 1."""
     if x >> 59 >= 1:
@@ -79,7 +67,7 @@ def _push_nibble(x, p, words, nibble):
     return (x << 4) + nibble, p
 
 
-@_compiled
+@compiled
 def _refill(x, p, words):
     """Take the next word into x. This is the only place where the decoder reads on."""
     if p == len(words):
@@ -87,7 +75,7 @@ def _refill(x, p, words):
     return x << 32 | np.int64(words[p]), p + 1
 
 
-@_compiled
+@compiled
 def _pop_nibble(x, p, words):
     nibble = x & 15
     x >>= 4
@@ -96,7 +84,7 @@ def _pop_nibble(x, p, words):
     return nibble, x, p
 
 
-@_compiled
+@compiled
 def _encode(symbols, indexes, cdf, length, offset, words, counts, places):
     """Fill `words` from its end and return where the stream begins.
 
@@ -137,7 +125,7 @@ def _encode(symbols, indexes, cdf, length, offset, words, counts, places):
     return p - 2
 
 
-@_compiled
+@compiled
 def _decode(words, x, p, indexes, cdf, length, offset, first_symbols, symbols):
     """Fill `symbols`, from state x on; p is the word to read next. Each is read once, and only while there is one."""
     for i in range(len(indexes)):
@@ -227,7 +215,7 @@ def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int
     >>> decode(data[:-1], [0] * 4, tables)
     Traceback (most recent call last):
         ...
-    tutorial_lib.rans.BitstreamError: the stream has 7 bytes, not 8, 12, 16 ...: it is damaged.
+    tutorial_lib.bitstream_error.BitstreamError: the stream has 7 bytes, not 8, 12, 16 ...: it is damaged.
     """
     decoder = Decoder(data, tables)
     symbols = decoder.pop(indexes)

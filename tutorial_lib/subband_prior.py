@@ -68,7 +68,7 @@ class SubbandPrior(Prior):
         self.levels = nn.ModuleList(reversed(levels))  # from the coarsest to the finest, as parts are
         # The base log-scales, to which the networks add: of each part, for each of its passes or halves.
         self.base_log_scale = nn.ModuleList(QualityTable(torch.zeros(ROWS, 18 if n else 12)) for n in range(self.parts))
-        self.holder = CoderHolder()
+        self.holder = CoderHolder(laplace.TABLES)
         self.rounds = False
         saved = laplace.savings(laplace.log_scale_of(torch.arange(laplace.TABLES)))
         self.register_buffer("saved", torch.stack(saved), persistent=False)

@@ -26,8 +26,9 @@ from torch import Tensor, nn
 
 from tutorial_lib import bitstream
 from tutorial_lib.codec_registry import UnknownCodec, create_codec, register_codec
-from tutorial_lib.files.checkpoints import read_checkpoint, shipped, write_checkpoint
+from tutorial_lib.files.checkpoints import describe_checkpoint, fits, read_checkpoint, shipped, write_checkpoint
 from tutorial_lib.files.images import from_pil, to_float, to_uint8
+from tutorial_lib.files.memory_limit import MemoryLimit, TooLarge
 from tutorial_lib.padding import crop, pad_to_multiple
 from tutorial_lib.prior import FactorizedPrior, Latent, Prior, Strings
 from tutorial_lib.rans import BitstreamError
@@ -283,35 +284,48 @@ class TransformCodec(nn.Module):
     def load(cls, path: str | Path | None = None) -> Self:
         """A trained codec, ready to compress. path None: the checkpoint that comes with the course, of its codecs.
 
-        Raises ValueError with one sentence where the file is missing, damaged, or of another codec.
+        Raises ValueError with one sentence where the file is missing, damaged, or of another codec; before more memory
+        is set aside than its weights can need.
         """
         if path is None and cls.checkpoint is None:
             raise ValueError(f"no checkpoint of {cls.__name__} comes with the course; name one.")
         path = shipped(str(cls.checkpoint)) if path is None else Path(path)
-        metadata, state = read_checkpoint(path)
+        metadata, described = describe_checkpoint(path)
         for entry in ("codec", "settings"):
             if entry not in metadata:
                 raise ValueError(f"{path} is no checkpoint of a codec: it does not say its {entry}.")
         try:
-            codec = create_codec(metadata["codec"], **_settings_of(metadata))
+            with MemoryLimit(tensor.size for tensor in described.values()):
+                codec = create_codec(metadata["codec"], **_settings_of(metadata))
+            if not isinstance(codec, cls):
+                raise ValueError(f"it is one of {metadata['codec']}, not of {cls.__name__}.")
+            if not fits(codec.state_dict(), described):
+                raise TooLarge
         except UnknownCodec as error:
             raise UnknownCodec(
                 f"{path}: {str(error).rstrip('.')}; import the module that registers it first."
             ) from error
+        except TooLarge as error:
+            reason = f"its weights are not those of {metadata['codec']} with the settings that it names"
+            raise ValueError(f"{path} cannot be used as a checkpoint: {reason}.") from error
         except Exception as error:  # a learner's factory may raise anything
             raise ValueError(f"{path} cannot be used as a checkpoint: {_one_sentence(error)}.") from error
         try:
-            if not isinstance(codec, cls):
-                raise ValueError(f"it is one of {metadata['codec']}, not of {cls.__name__}.")
+            _, state = read_checkpoint(path)
+        except MemoryError as error:
+            raise ValueError(f"{path} holds more weights than there is memory for.") from error
+        try:
             codec.load_state_dict(state)
             codec._check()
         except RuntimeError as error:  # PyTorch's: it names every weight that does not fit
             reason = f"its weights are not those of {metadata['codec']} with the settings that it names"
             raise ValueError(f"{path} cannot be used as a checkpoint: {reason}.") from error
-        except (ValueError, TypeError, LookupError) as error:
+        except Exception as error:
             raise ValueError(f"{path} cannot be used as a checkpoint: {_one_sentence(error)}.") from error
         if not codec.is_built:
             raise ValueError(f"{path} holds no coding tables; call build_coder() before saving.")
+        if metadata.get("fingerprint", "") not in ("", codec.fingerprint()):
+            raise ValueError(f"{path} is damaged, or of another version: its fingerprint is not that of its weights.")
         return codec.eval()
 
     def _check(self) -> None:
@@ -329,6 +343,8 @@ class TransformCodec(nn.Module):
 
 def _one_sentence(error: Exception) -> str:
     """The first sentence of what an error says, without its full stop."""
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
     return " ".join(str(error).split()).split(". ")[0].rstrip(".") or type(error).__name__
 
 
@@ -336,7 +352,7 @@ def _settings_of(metadata: dict[str, str]) -> dict[str, Any]:
     """The settings that a checkpoint names. Raises ValueError where they are not JSON, or not settings by name."""
     try:
         settings = json.loads(metadata["settings"])
-    except ValueError:
+    except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict):
         raise ValueError("its settings are no JSON object")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -24,17 +26,12 @@ def test_ctrl_c(lic, table: Path, stand_in, contents, monkeypatch, job: tuple[st
     def stop(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    def write_a_bit_and_stop(path: Path, data: bytes) -> None:
-        with open(path, "wb") as file:
-            file.write(data[:10])
-        raise KeyboardInterrupt
-
     before = contents(table)
     if moment == "compute":
         monkeypatch.setattr(stand_in.codec, "encode", stop)
         monkeypatch.setattr(stand_in.codec, "decode", stop)
     elif moment == "write":
-        monkeypatch.setattr(Path, "write_bytes", write_a_bit_and_stop)
+        monkeypatch.setattr(os, "fsync", stop)
     else:
         monkeypatch.setattr(os, "replace", stop)
     assert lic(*job) == (130, "", "")
@@ -42,13 +39,32 @@ def test_ctrl_c(lic, table: Path, stand_in, contents, monkeypatch, job: tuple[st
 
 
 @pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("moment", ["compute", "write", "replace"])
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
+def test_signals(
+    lic, table: Path, stand_in, contents, monkeypatch, job: tuple[str, ...], moment: str, kind: signal.Signals
+) -> None:
+    def stop(*_args, **_kwargs):
+        os.kill(os.getpid(), kind)
+        for _ in range(1000):  # until Python has noticed it
+            time.sleep(0.01)
+
+    before, handler = contents(table), signal.getsignal(kind)
+    if moment == "compute":
+        monkeypatch.setattr(stand_in.codec, "encode", stop)
+        monkeypatch.setattr(stand_in.codec, "decode", stop)
+    else:
+        monkeypatch.setattr(os, "fsync" if moment == "write" else "replace", stop)
+    assert lic(*job) == (128 + kind, "", "")
+    assert contents(table) == before and signal.getsignal(kind) == handler
+
+
+@pytest.mark.parametrize("job", JOBS)
 def test_a_full_disk(refused, table: Path, monkeypatch, job: tuple[str, ...]) -> None:
-    def write_a_bit_and_fail(path: Path, data: bytes) -> None:
-        with open(path, "wb") as file:
-            file.write(data[:10])
+    def fail(_number: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", write_a_bit_and_fail)
+    monkeypatch.setattr(os, "fsync", fail)
     assert refused(*job) == f"{job[-1]!r}: No space left on device."
 
 
@@ -90,3 +106,21 @@ def test_others_may_read_the_file_as_the_umask_says(lic, table: Path) -> None:
     finally:
         os.umask(old)
     assert stat.S_IMODE(os.stat("new.lic").st_mode) == 0o640
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_write_protected_file_is_not_replaced(refused, lic, table: Path, job: tuple[str, ...]) -> None:
+    os.chmod(job[-1], 0o444)
+    assert refused(*job) == f"{job[-1]!r}: Permission denied."
+    os.chmod(job[-1], 0o600)
+    assert lic(*job)[0] == 0
+    assert stat.S_IMODE(os.stat(job[-1]).st_mode) == 0o600
+
+
+def test_other_names_keep_the_older_file(lic, table: Path) -> None:
+    os.link("back.png", "twin.png")
+    status, _, err = lic(*JOBS[1])
+    assert status == 0
+    assert err == "note: 'back.png' had another name (hard links), by which the older file is still there.\n"
+    assert Path("twin.png").read_bytes() == b"an older file" != Path("back.png").read_bytes()
+    assert lic(*JOBS[1])[2] == ""

@@ -371,6 +371,7 @@ class TestWhatIsRefused:
             (["--data", "bad"], "no photo in 'bad' can be read."),
             (["--out", "nowhere/a"], "there is no folder 'nowhere' to write to; create it first."),
             (["--out", "empty"], "'empty' is a folder; give a file."),
+            (["--out", "shown"], "'shown.png' is a folder; give a file."),
             (["--out", "bad/a.png"], "'bad/a.png' is there already, and is no checkpoint; give another name."),
             (
                 ["--out", "unfinished"],
@@ -382,7 +383,7 @@ class TestWhatIsRefused:
     )
     def test_bad_input(self, data: Path, tmp_path: Path, monkeypatch, more: list[str], sentence: str) -> None:
         monkeypatch.chdir(tmp_path)
-        for folder in ("empty", "bad"):
+        for folder in ("empty", "bad", "shown.png"):
             Path(folder).mkdir()
         Path("bad/a.png").write_bytes(b"no picture")
         Path("old.safetensors").write_bytes(b"")

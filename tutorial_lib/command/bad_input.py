@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tutorial_lib.files.atomic_write import atomic_write
+from tutorial_lib.files.atomic_write import atomic_write, check_replaceable
 
 
 class BadInput(Exception):
@@ -37,14 +37,17 @@ def check_input(path: Path) -> None:
     _check_is_file(path)
 
 
-def check_output(path: Path, source: Path | None = None) -> None:
-    """Find out before the work, not after it, whether its result has a place."""
+def check_output(path: Path, source: Path | None = None, force: bool = False) -> None:
+    """Find out before the work, not after it, whether its result has a place. force: even a write-protected one."""
     if not os.path.isdir(path.parent):
         raise BadInput(f"there is no folder {quoted(path.parent)} to write to; create it first.")
     if os.path.exists(path):
         _check_is_file(path)
         if source is not None and os.path.samefile(path, source):
             raise BadInput(f"the output {quoted(path)} is the input; give another name.")
+        if not force:
+            with blaming(path):
+                check_replaceable(path)
 
 
 def _check_is_file(path: Path) -> None:
@@ -54,10 +57,10 @@ def _check_is_file(path: Path) -> None:
         raise BadInput(f"{quoted(path)} is a device or a pipe; give a file.")
 
 
-def write_output(path: Path, data: bytes) -> None:
+def write_output(path: Path, data: bytes, force: bool = False) -> None:
     """Write the file, all of it or nothing. Raises BadInput where that fails."""
     with blaming(path):
-        atomic_write(path, data)
+        atomic_write(path, data, force)
 
 
 def quoted(path: Path) -> str:

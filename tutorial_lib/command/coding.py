@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tutorial_lib import bitstream
-from tutorial_lib.command.bad_input import (
-    BadInput,
-    blaming,
-    check_input,
-    check_output,
-    printable,
-    quoted,
-    write_output,
-)
+from tutorial_lib.command.bad_input import BadInput, blaming, check_input, printable, quoted
 from tutorial_lib.command.codecs import load_codec, name_in, shipped_fingerprint
+from tutorial_lib.command.jobs import STANDARD, Done, Job, add_arguments, as_file, do_all, jobs_of
 from tutorial_lib.files.pictures import check_ending, picture_bytes, read_picture
+
+if TYPE_CHECKING:
+    from tutorial_lib.transform_codec import TransformCodec
 
 
 def add_parsers(commands: argparse._SubParsersAction, form: dict) -> None:
     """`encode`, `decode` and `info`, for the parser of `lic`."""
     encode = commands.add_parser("encode", help="a picture to a .lic file", **form)
-    encode.add_argument("input", type=Path, metavar="IN", help="the picture")
-    encode.add_argument("output", type=Path, metavar="OUT.lic", help="the file to write; it must end in .lic")
+    add_arguments(encode, "OUT.lic")
     meaning = "from 1 (small) to 100 (good), 50 unless it is given; a codec with one rate takes none"
     encode.add_argument("--quality", type=int, metavar="Q", help=meaning)
     encode.set_defaults(command=encode_command)
 
     decode = commands.add_parser("decode", help="a .lic file to a picture", **form)
-    decode.add_argument("input", type=Path, metavar="IN.lic", help="the file")
-    decode.add_argument("output", type=Path, metavar="OUT.png", help="the picture to write")
+    add_arguments(decode, "OUT.png")
     decode.add_argument("--slices", type=int, metavar="K", help="only the first K slices, for less detail")
     decode.set_defaults(command=decode_command)
 
@@ -45,58 +43,89 @@ def add_parsers(commands: argparse._SubParsersAction, form: dict) -> None:
 
 
 def encode_command(options: argparse.Namespace) -> None:
-    """A picture to a .lic file. Raises BadInput with one sentence."""
-    if options.output.suffix.lower() != ".lic":  # else a mistyped command could overwrite a photo
-        raise BadInput(f"the output's name must end in .lic, unlike {quoted(options.output)}.")
-    check_input(options.input)
-    check_output(options.output, options.input)
-    with blaming(options.input):
-        picture, notes = read_picture(options.input, bitstream.check_size)
+    """Pictures to .lic files. Raises BadInput with one sentence."""
+    jobs = jobs_of(options, ".lic")
+    for job in jobs:
+        if job.target != STANDARD and job.target.suffix.lower() != ".lic":  # a mistyped command could overwrite a photo
+            raise BadInput(f"the output's name must end in .lic, unlike {quoted(job.target)}.")
+    coder = _Once(lambda _: _coder(options))
+    if options.out_dir is not None:
+        coder("the same for all")  # what is wrong with it is said once
+    do_all(jobs, lambda job: _encode(job, coder), options)
+
+
+def _coder(options: argparse.Namespace) -> tuple[TransformCodec, int | None]:
+    """The codec, and the quality that it is asked for."""
     codec = load_codec(options.checkpoint)
     if options.plugin and options.checkpoint is None:
         print(f"note: this codes with {codec.name}, which ships; --checkpoint chooses another.", file=sys.stderr)
     if codec.qualities is None and options.quality is not None:
         raise BadInput(f"the codec {codec.name} has one quality; leave --quality out.")
     try:
-        quality = codec.check_quality(options.quality)
+        return codec, codec.check_quality(options.quality)
     except ValueError as error:
         raise BadInput(f"--quality: {error}") from None
-    with blaming(options.input):
+
+
+def _encode(job: Job, coder: _Once) -> Done:
+    job.check_source()
+    job.check_target()
+    with as_file(job.source) as source, blaming(job.source):
+        picture, notes = read_picture(source, bitstream.check_size)
+    codec, quality = coder("the same for all")
+    with blaming(job.source):
         data = codec.encode(picture, quality)
-    _write(options.output, data, notes)
     header = bitstream.read_header(data)
-    print(f"{printable(options.output)}: {_size(header)}, {_rate(data, len(data), *picture.size)}")
+    return job.write(data, f"{_size(header)}, {_rate(data, len(data), *picture.size)}", notes)
 
 
 def decode_command(options: argparse.Namespace) -> None:
-    """A .lic file to a picture. Raises BadInput with one sentence."""
-    data, header = _read_file(options.input)
-    strings = _strings_wanted(options, header)
-    _check_strings(options.input, data, strings)
-    with blaming(options.output):
-        check_ending(options.output)
-    check_output(options.output, options.input)
+    """.lic files to pictures. Raises BadInput with one sentence."""
+    codecs = _Once(lambda name: load_codec(options.checkpoint, name))
+    do_all(jobs_of(options, ".png"), lambda job: _decode(job, codecs, options), options)
+
+
+def _decode(job: Job, codecs: _Once, options: argparse.Namespace) -> Done:
+    data, header = _read_file(job.source)
+    strings = _strings_wanted(job.source, options.slices, header)
+    _check_strings(job.source, data, strings)
+    named = Path("standard output.png") if job.target == STANDARD else job.target
+    with blaming(job.target):
+        check_ending(named)
+    job.check_target()
     if options.checkpoint is not None and (name := name_in(options.checkpoint)) != header.codec:
         raise BadInput(
-            f"{quoted(options.input)} was made by {header.codec}, while {quoted(options.checkpoint)} is a checkpoint "
+            f"{quoted(job.source)} was made by {header.codec}, while {quoted(options.checkpoint)} is a checkpoint "
             f"of {name}; name another by --checkpoint."
         )
-    codec = load_codec(options.checkpoint, header.codec)
+    codec = codecs(header.codec)
     if header.fingerprint != codec.fingerprint():
         raise BadInput(
-            f"{quoted(options.input)} was made with another checkpoint (with the fingerprint {header.fingerprint}, "
+            f"{quoted(job.source)} was made with another checkpoint (with the fingerprint {header.fingerprint}, "
             f"while this one's is {codec.fingerprint()}); name that one by --checkpoint."
         )
 
     from tutorial_lib.files.images import to_pil
 
-    with blaming(options.input):
+    with blaming(job.source):
         image = codec.decode(data, options.slices)
-    with blaming(options.output):
-        file, notes = picture_bytes(to_pil(image), options.output)
-    _write(options.output, file, notes)
+    with blaming(job.target):
+        file, notes = picture_bytes(to_pil(image), named)
     detail = "" if options.slices is None else f", {options.slices} of {_slices(header)} slices"
-    print(f"{printable(options.output)}: {_size(header)}{detail}")
+    return job.write(file, f"{_size(header)}{detail}", notes)
+
+
+class _Once:
+    """What takes long to make, by its name: made when it is first asked for, by whichever thread does."""
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self.make, self.made, self.lock = make, dict[str, Any](), threading.Lock()
+
+    def __call__(self, name: str) -> Any:
+        with self.lock:
+            if name not in self.made:
+                self.made[name] = self.make(name)
+            return self.made[name]
 
 
 def info_command(options: argparse.Namespace) -> None:
@@ -125,16 +154,15 @@ def info_command(options: argparse.Namespace) -> None:
     _check_strings(options.input, data, None)  # all has been said; that the file is damaged is an error all the same
 
 
-def _strings_wanted(options: argparse.Namespace, header: bitstream.Header) -> int | None:
+def _strings_wanted(path: Path, slices: int | None, header: bitstream.Header) -> int | None:
     """How many strings make the slices that were asked for. None: all of them."""
-    if options.slices is None:
+    if slices is None:
         return None
     if not _slices(header):
-        raise BadInput(f"{quoted(options.input)} was made by {header.codec} and has no slices; leave --slices out.")
-    if not 0 <= options.slices <= _slices(header):
-        span = f"from 0 to {_slices(header)} for {quoted(options.input)}"
-        raise BadInput(f"--slices is a whole number {span}, not {options.slices}.")
-    return header.required + options.slices
+        raise BadInput(f"{quoted(path)} was made by {header.codec} and has no slices; leave --slices out.")
+    if not 0 <= slices <= _slices(header):
+        raise BadInput(f"--slices is a whole number from 0 to {_slices(header)} for {quoted(path)}, not {slices}.")
+    return header.required + slices
 
 
 def _slices(header: bitstream.Header) -> int:
@@ -153,19 +181,13 @@ def _check_strings(path: Path, data: bytes, strings: int | None) -> None:
 
 
 def _read_file(path: Path) -> tuple[bytes, bitstream.Header]:
-    check_input(path)
-    with blaming(path), open(path, "rb") as file:
+    if path != STANDARD:
+        check_input(path)
+    with blaming(path), nullcontext(sys.stdin.buffer) if path == STANDARD else open(path, "rb") as file:
         data = file.read(len(bitstream.MAGIC))
         if data == bitstream.MAGIC:  # do not read a whole film to find that it is none of ours
             data += file.read()
         return data, bitstream.read_header(data)
-
-
-def _write(path: Path, data: bytes, notes: list[str]) -> None:
-    """The file, then the notes, on stderr."""
-    write_output(path, data)
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
 
 
 def _size(header: bitstream.Header) -> str:

@@ -38,7 +38,8 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     meaning = "codecs side by side on a folder of photos"
     parser = commands.add_parser("evaluate", help=meaning, description=MEANING, **form)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the photos; losslessly stored ones, if possible")
-    parser.add_argument("--codecs", default=",".join(NAMES), metavar="A,B,..", help="default: %(default)s")
+    meaning = f"default: {','.join(NAMES)}"
+    parser.add_argument("--codecs", action="append", metavar="A,B,..", help=meaning)
     meaning = "what to measure a codec at, as in jpeg=10,50,90 (jpeg2000's are bits per pixel); for several, repeat it"
     parser.add_argument("--qualities", action="append", default=[], metavar="CODEC=Q,Q,..", help=meaning)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to this file")
@@ -52,7 +53,7 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
 
 def evaluate_command(options: argparse.Namespace) -> None:
     """Raises BadInput with one sentence."""
-    names = _names(options.codecs)
+    names = _names(",".join(options.codecs or NAMES))
     if options.published and options.plot is None:
         raise BadInput("--published draws into the file of --plot, which is missing.")
     if not options.folder.is_dir():
@@ -126,16 +127,17 @@ def _names(text: str) -> list[str]:
 
 
 def _qualities(texts: list[str]) -> dict[str, tuple[float, ...]]:
-    """Of `jpeg=10,50,90`. Raises ValueError."""
-    found = {}
+    """Of `jpeg=10,50,90`, each once; what several options say of one codec is joined. Raises ValueError."""
+    found: dict[str, list[float]] = {}
     for text in texts:
         name, _, values = text.partition("=")
         try:
             numbers = [float(value) for value in values.split(",")]
-            found[name] = tuple(int(number) if number == int(number) else number for number in numbers)
+            numbers = [int(number) if number == int(number) else number for number in numbers]
         except (ValueError, OverflowError):
             raise ValueError(f"--qualities are given as in jpeg=10,50,90, unlike {text!r}.") from None
-    return found
+        found.setdefault(name, []).extend(numbers)
+    return {name: tuple(dict.fromkeys(numbers)) for name, numbers in found.items()}
 
 
 def _codecs(names: list[str], qualities: dict[str, tuple[float, ...]], checkpoint: Path | None) -> list[FileCodec]:

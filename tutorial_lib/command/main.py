@@ -3,6 +3,8 @@
     lic encode photo.png photo.lic --quality 50
     lic decode photo.lic back.png
     lic info photo.lic
+    lic encode photos/*.jpg --out-dir small --jobs 2
+    lic decode small/*.lic --out-dir back
     lic train --data folder-of-photos --out mine.safetensors
     lic evaluate folder-of-photos
 
@@ -22,7 +24,9 @@ A codec of your own takes part, too: `lic --plugin mine.py train --codec mine â€
 runs your file, which registers it, and so do encode, decode and evaluate.
 
 Exit status: 0 when done; 2 when the input was bad, and one sentence on stderr
-says how; 130 when stopped by Ctrl-C. An output appears complete or not at all.
+says how; 130 when stopped by Ctrl-C, 143 by SIGTERM. An output appears complete
+or not at all. An older file of its name gives it its permissions and owner, and
+is not replaced if it is write-protected; its other names (hard links) keep it.
 """
 
 # PyTorch takes seconds to import, so only commands that run a network do it, and after the cheaper checks.
@@ -40,14 +44,34 @@ from tutorial_lib import __version__
 from tutorial_lib.command import coding, evaluate, train
 from tutorial_lib.command.bad_input import BadInput
 from tutorial_lib.command.codecs import run_plugin
+from tutorial_lib.command.stopping import Stopped, stopped_by_sigterm
+from tutorial_lib.command.streams import fault_of, patient_streams
 
 TOO_MUCH = {"train": "the training needs more memory than there is; a smaller --batch or --preset may do."}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lic` with these arguments (default: the process's own) and return its exit status."""
+    with patient_streams() as out:
+        try:
+            with stopped_by_sigterm():
+                status = _run(arguments)
+        except SystemExit as left:  # usage, help, version
+            if left.code or not fault_of(out):
+                raise
+            status = 0
+        if status == 0 and (fault := fault_of(out)):
+            print(f"error: {fault}", file=sys.stderr)
+            status = 2
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options, unknown = parser.parse_known_args(arguments)
+    if "paths" in options and all(word == "-" or not word.startswith("-") for word in unknown):
+        options.paths += map(Path, unknown)  # names behind an option, as in `lic encode IN --quality 50 OUT.lic`
+        unknown = []
     if unknown:
         hint = "; --plugin FILE.py stands before the command's name" if "--plugin" in unknown else ""
         parser.error(
@@ -67,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentence = TOO_MUCH.get(options.name, "the picture needs more memory than there is; a smaller one may do.")
         print(f"error: {sentence}", file=sys.stderr)
         return 2
+    except Stopped as stop:
+        return 128 + stop.number
     except KeyboardInterrupt:
         return 130
     return 0

@@ -218,6 +218,7 @@ def _check(options: argparse.Namespace) -> bool:
             raise BadInput(f"there is no folder {quoted(folder)}.")
     out, kept = options.out, _beside(options.out, ".training")
     check_output(out)
+    check_output(_beside(out, ".png"))
     if out.exists():
         _check_replaceable(out)
     if kept.exists() and not options.resume:

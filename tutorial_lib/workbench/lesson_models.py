@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutorial_lib.files.checkpoints import shipped
+from tutorial_lib.files.checkpoints import read_checkpoint, shipped
 
 if TYPE_CHECKING:
     from tutorial_lib.prior import Prior
@@ -54,10 +54,8 @@ def priors() -> dict[str, Callable[[], Prior]]:
 def lesson_codec(name: str, path: Path | None = None) -> TransformCodec:
     """FirstCodec's transforms around a trained prior, ready to compress. path None: the one that ships.
 
-    Raises KeyError for a name not in `priors`.
+    Raises KeyError for a name not in `priors`, ValueError for a file that is missing or damaged.
     """
-    from safetensors.torch import load_file
-
     from tutorial_lib.dct_transforms import BLOCK
     from tutorial_lib.first_codec import FirstCodec
     from tutorial_lib.transform_codec import TransformCodec
@@ -65,5 +63,6 @@ def lesson_codec(name: str, path: Path | None = None) -> TransformCodec:
     first = FirstCodec.load()
     prior = priors()[name]()
     path = shipped(f"lesson_{name}.safetensors") if path is None else path
-    prior.load_state_dict(load_file(path))  # weights: float16 there, float32 here
+    _, state = read_checkpoint(path)
+    prior.load_state_dict(state)  # weights: float16 there, float32 here
     return TransformCodec(first.analysis, first.synthesis, prior, BLOCK).eval()

@@ -1,0 +1,192 @@
+"""Many inputs into a folder, pipes instead of files, and what becomes of outputs that are there already."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tutorial_lib.command.streams import Patient
+
+
+@pytest.fixture
+def photos(table: Path, noise) -> list[str]:
+    """Three photos in a folder; their names."""
+    Path("photos").mkdir()
+    names = [f"photos/{name}.png" for name in "abc"]
+    for k, name in enumerate(names):
+        Image.fromarray(noise(10 + k, 20, 3)).save(name)
+    return names
+
+
+def pixels(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+class TestManyInputs:
+    @pytest.mark.parametrize("jobs", [1, 2, 5])
+    def test_there_and_back(self, lic, photos: list[str], jobs: int) -> None:
+        status, out, err = lic("encode", *photos, "--out-dir", "new/lic", "--jobs", jobs, "--quality", 70)
+        files = [f"new/lic/{name}.lic" for name in "abc"]
+        assert (status, err) == (0, "") and [line.split(": ")[0] for line in out.splitlines()] == files
+        status, out, err = lic("decode", *files, "--out-dir", "back", "--jobs", jobs)
+        assert (status, err) == (0, "")
+        assert out.splitlines() == [f"back/{name}.png: 20 x {10 + k}" for k, name in enumerate("abc")]
+        for name in "abc":
+            assert (pixels(f"back/{name}.png") == pixels(f"photos/{name}.png")).all()
+
+    def test_each_is_the_file_that_one_alone_gives(self, lic, photos: list[str]) -> None:
+        assert lic("encode", *photos, "--out-dir", "lic", "--jobs", 3)[0] == 0
+        for name in "abc":
+            assert lic("encode", f"photos/{name}.png", "alone.lic")[0] == 0
+            assert Path("alone.lic").read_bytes() == Path(f"lic/{name}.lic").read_bytes()
+
+    def test_what_fails_is_named_and_the_others_are_done(self, lic, photos: list[str]) -> None:
+        status, out, err = lic("encode", photos[0], "text.txt", "missing", photos[2], "--out-dir", "lic")
+        assert status == 2 and [line.split(": ")[0] for line in out.splitlines()] == ["lic/a.lic", "lic/c.lic"]
+        assert err.splitlines() == [
+            "error: 'text.txt': it is no picture, or of a kind that Pillow does not know.",
+            "error: there is no file 'missing'.",
+            "error: 2 of 4 inputs failed; the others are done.",
+        ]
+        assert {path.name for path in Path("lic").iterdir()} == {"a.lic", "c.lic"}
+
+    def test_what_is_wrong_with_all_is_said_once(self, one_sentence, photos: list[str]) -> None:
+        sentence = one_sentence("encode", *photos, "--out-dir", "lic", "--quality", 0)
+        assert sentence == "--quality: a quality is a whole number from 1 to 100, not 0."
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["photos/a.png", "photos/a.png"], "several inputs would be written to 'lic/a.lic'"),
+            (["photos/a.png", "-"], "standard input has no name that an output in --out-dir could get."),
+            (["photos/a.png", "--jobs", "0"], "--jobs is 0; it must be 1 or more."),
+            (["photos/a.png", "--out-dir", "text.txt"], "'text.txt': File exists."),
+            (["photo.png", "photo.lic", "--out-dir", "."], "the output 'photo.lic' is an input; give another folder."),
+        ],
+    )
+    def test_refused_before_the_work(self, refused, photos: list[str], arguments: list[str], sentence: str) -> None:
+        assert sentence in refused("encode", "--out-dir", "lic", *arguments)
+
+    @pytest.mark.parametrize("paths", [["a.png"], ["a.png", "b.png", "c.lic"]])
+    def test_usage(self, lic, capsys, paths: list[str]) -> None:
+        with pytest.raises(SystemExit) as left:
+            lic("encode", *paths)
+        assert left.value.code == 2 and "--out-dir DIR" in capsys.readouterr().err
+
+    def test_options_may_stand_anywhere(self, lic, photos: list[str]) -> None:
+        assert lic("encode", photos[0], "--quality", "70", "new.lic")[0] == 0
+        assert lic("decode", "new.lic", "--slices", "1", "new.png")[0] == 0
+        assert lic("encode", "--jobs", 2, photos[0], "--out-dir", "lic", *photos[1:])[0] == 0
+        with pytest.raises(SystemExit):
+            lic("encode", photos[0], "new.lic", "--bogus", "5")
+
+    @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+    def test_stopped(self, lic, photos: list[str], stand_in, monkeypatch, kind: signal.Signals) -> None:
+        begun, encode = [], stand_in.codec.encode
+
+        def stop(codec, picture, quality) -> bytes:
+            begun.append(picture.size)
+            if len(begun) == 2:
+                os.kill(os.getpid(), kind)
+                time.sleep(0.2)
+            return encode(codec, picture, quality)
+
+        monkeypatch.setattr(stand_in.codec, "encode", stop)
+        status, _, err = lic("encode", *photos, "--out-dir", "lic")
+        assert (status, err, len(begun)) == (128 + kind, "", 2)  # what has begun is finished
+        assert {path.name for path in Path("lic").iterdir()} == {"a.lic", "b.lic"}
+
+    @pytest.mark.parametrize("slow", [False, True])
+    def test_a_bar_on_a_terminal(self, lic, photos: list[str], stand_in, monkeypatch, slow: bool) -> None:
+        encode = stand_in.codec.encode
+
+        def take_time(codec, picture, quality) -> bytes:
+            time.sleep(0.6 * slow)
+            return encode(codec, picture, quality)
+
+        monkeypatch.setattr(stand_in.codec, "encode", take_time)
+        monkeypatch.setattr(Patient, "isatty", lambda _: True, raising=False)
+        status, out, err = lic("encode", *photos, "--out-dir", "lic")
+        assert status == 0 and len(re.findall(r"lic/[abc]\.lic: 20 x", out)) == 3
+        assert ("2/3" in err) == slow
+
+
+class TestPipes:
+    @pytest.fixture
+    def pipe(self, lic, monkeypatch):
+        """pipe(data, *arguments): exit status, stdout as bytes, stderr; with `data` in standard input."""
+
+        def run(data: bytes, *arguments: str) -> tuple[int, bytes, str]:
+            out = io.TextIOWrapper(io.BytesIO(), write_through=True)
+            with monkeypatch.context() as patch:
+                patch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+                patch.setattr(sys, "stdout", out)
+                status, _, err = lic(*arguments)
+            return status, out.buffer.getvalue(), err
+
+        return run
+
+    def test_there_and_back(self, table: Path, pipe) -> None:
+        photo, coded = Path("photo.png").read_bytes(), Path("photo.lic").read_bytes()
+        assert pipe(photo, "encode", "-", "-") == (0, coded, "")
+        assert pipe(b"", "encode", "photo.png", "-") == (0, coded, "")
+        assert pipe(photo, "encode", "-", "new.lic")[0] == 0 and Path("new.lic").read_bytes() == coded
+        status, back, err = pipe(coded, "decode", "-", "-")
+        assert (status, err, back[:4]) == (0, "", b"\x89PNG")
+        assert (pixels(io.BytesIO(back)) == pixels("photo.png")).all()
+        assert pipe(coded, "decode", "-", "new.png")[0] == 0 and (pixels("new.png") == pixels("photo.png")).all()
+        status, said, err = pipe(coded, "info", "-")
+        assert (status, err) == (0, "") and said.startswith(b"-\n  layout       version 3\n")
+        assert not Path("-").exists()
+
+    def test_what_is_wrong_is_a_sentence(self, table: Path, pipe) -> None:
+        assert pipe(b"hello", "encode", "-", "-")[::2] == (
+            2,
+            "error: '-': it is no picture, or of a kind that Pillow does not know.\n",
+        )
+        assert pipe(b"hello", "decode", "-", "-")[2].startswith("error: '-': this is no .lic file")
+        assert pipe(b"", "decode", "-", "new.png")[2] == "error: '-': the file is empty.\n"
+
+    def test_not_to_a_terminal(self, refused, table: Path, monkeypatch) -> None:
+        monkeypatch.setattr(Patient, "isatty", lambda _: True, raising=False)
+        assert refused("encode", "photo.png", "-") == "standard output is a terminal; send it to a file or a pipe."
+
+    def test_a_full_disk_behind_the_pipe(self, table: Path, lic, monkeypatch, capsys) -> None:
+        with open("/dev/full", "w") as full:
+            monkeypatch.setattr(sys, "stdout", full)
+            assert lic("encode", "photo.png", "-") == (2, "", "error: standard output: No space left on device.\n")
+
+
+class TestOutputsThatAreThere:
+    def test_no_clobber(self, lic, photos: list[str]) -> None:
+        Path("lic").mkdir()
+        Path("lic/b.lic").write_bytes(b"older")
+        status, out, err = lic("encode", *photos, "--out-dir", "lic", "--no-clobber")
+        assert (status, err) == (0, "note: 'lic/b.lic' is there already, and was left alone.\n")
+        assert Path("lic/b.lic").read_bytes() == b"older" and len(out.splitlines()) == 2
+        assert lic("encode", photos[0], "lic/b.lic", "--no-clobber")[0] == 0
+        assert Path("lic/b.lic").read_bytes() == b"older"
+
+    def test_force(self, lic, refused, photos: list[str]) -> None:
+        os.chmod("photo.lic", 0o444)
+        assert refused("encode", photos[0], "photo.lic") == "'photo.lic': Permission denied."
+        assert lic("encode", photos[0], "photo.lic", "--force")[0] == 0
+        assert stat.S_IMODE(os.stat("photo.lic").st_mode) == 0o444
+        assert lic("decode", "photo.lic", "new.png")[1] == "new.png: 20 x 10\n"
+
+    def test_not_both(self, lic, capsys) -> None:
+        with pytest.raises(SystemExit):
+            lic("encode", "a.png", "b.lic", "--force", "--no-clobber")
+        assert "not allowed with" in capsys.readouterr().err

@@ -1,0 +1,157 @@
+"""What `lic encode` and `lic decode` are to read and to write: a file or a pipe, or many files into a folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tutorial_lib.command.bad_input import BadInput, check_input, check_output, printable, quoted, write_output
+
+STANDARD = Path("-")  # standard input, or standard output
+
+
+class Job(NamedTuple):
+    """One input and its output. force: write-protected outputs are replaced, too."""
+
+    source: Path
+    target: Path
+    force: bool = False
+
+    def check_source(self) -> None:
+        """Raise BadInput unless it can be read."""
+        if self.source != STANDARD:
+            check_input(self.source)
+
+    def check_target(self) -> None:
+        """Raise BadInput unless it can be written: a check for before the work."""
+        if self.target != STANDARD:
+            check_output(self.target, None if self.source == STANDARD else self.source, self.force)
+        elif sys.stdout.isatty():
+            raise BadInput("standard output is a terminal; send it to a file or a pipe.")
+
+    def write(self, data: bytes, said: str, notes: list[str]) -> Done:
+        """The output, all of it or nothing. said: what to say of it on stdout."""
+        if self.target == STANDARD:
+            patient: Any = sys.stdout  # streams.Patient
+            patient.write_bytes(data)
+            return Done("", notes)
+        if os.path.exists(self.target) and (others := self.target.stat().st_nlink - 1):
+            names = "another name" if others == 1 else f"{others:,} other names"
+            notes = [*notes, f"{quoted(self.target)} had {names} (hard links), by which the older file is still there."]
+        write_output(self.target, data, self.force)
+        return Done(f"{printable(self.target)}: {said}", notes)
+
+
+class Done(NamedTuple):
+    """What there is to say of a job: on stdout, unless that is the output; and on stderr."""
+
+    said: str
+    notes: list[str]
+
+
+@contextmanager
+def as_file(source: Path) -> Iterator[Path]:
+    """A file to read and seek in: standard input becomes one for a while."""
+    if source != STANDARD:
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard input"
+        with open(path, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield path
+
+
+def add_arguments(parser: argparse.ArgumentParser, output: str) -> None:
+    """The inputs and outputs, for the parser of a command. output: how its output is called in the help."""
+    parser.usage = f"%(prog)s [options] IN {output}\n       %(prog)s [options] IN IN … --out-dir DIR"
+    meaning = f"what to read, then the file to write, {output}; - is standard input or output"
+    parser.add_argument("paths", type=Path, nargs="+", metavar="IN", help=meaning)
+    meaning = "write a file for each input into this folder, named after it; what fails is left out"
+    parser.add_argument("--out-dir", type=Path, metavar="DIR", help=meaning)
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="work on so many at once; default: 1")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--force", action="store_true", help="replace outputs that are write-protected, too")
+    existing.add_argument("--no-clobber", action="store_true", help="leave outputs alone that are there already")
+    parser.set_defaults(complain=parser.error)
+
+
+def jobs_of(options: argparse.Namespace, ending: str) -> list[Job]:
+    """What the arguments of `add_arguments` ask for. ending: of outputs in a folder. Raises BadInput."""
+    paths, folder = options.paths, options.out_dir
+    if options.jobs < 1:
+        raise BadInput(f"--jobs is {options.jobs}; it must be 1 or more.")
+    if folder is None:
+        if len(paths) != 2:
+            options.complain(f"give one input and one output, or --out-dir DIR; {len(paths)} names were given.")
+        return [Job(paths[0], paths[1], options.force)]
+    if STANDARD in paths:
+        raise BadInput("standard input has no name that an output in --out-dir could get.")
+    jobs = [Job(path, folder / f"{path.stem}{ending}", options.force) for path in paths]
+    sources = {os.path.realpath(path) for path in paths}
+    for job in jobs:
+        if os.path.realpath(job.target) in sources:
+            raise BadInput(f"the output {quoted(job.target)} is an input; give another folder.")
+    twice = [target for target, count in Counter(job.target for job in jobs).items() if count > 1]
+    if twice:
+        raise BadInput(f"several inputs would be written to {quoted(twice[0])}; give them different folders.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{quoted(folder)}: {error.strerror}.") from None
+    return jobs
+
+
+def do_all(jobs: list[Job], work: Callable[[Job], Done], options: argparse.Namespace) -> None:
+    """Do the jobs, and say what came of them, in their order. Raises BadInput; where there are many, after the last."""
+    clobber = not options.no_clobber
+    wanted = [job for job in jobs if clobber or job.target == STANDARD or not os.path.lexists(job.target)]
+    for job in jobs:
+        if job not in wanted:
+            print(f"note: {quoted(job.target)} is there already, and was left alone.", file=sys.stderr)
+    if options.out_dir is None:
+        for job in wanted:
+            _say(work(job), print)
+        return
+    failed = _do_many(wanted, work, options.jobs)
+    if failed:
+        raise BadInput(f"{failed:,} of {len(jobs):,} inputs failed; the others are done.")
+
+
+def _do_many(jobs: list[Job], work: Callable[[Job], Done], at_once: int) -> int:
+    """How many failed. A bar shows on a terminal, after the first second."""
+    import torch
+    from tqdm import tqdm
+
+    failed, threads = 0, torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // at_once))  # the jobs share the cores
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        futures = [pool.submit(work, job) for job in jobs]
+        with tqdm(futures, unit="file", file=sys.stderr, leave=False, disable=None, delay=1) as bar:
+            for future in bar:
+                try:
+                    _say(future.result(), bar.write)
+                except BadInput as error:
+                    bar.write(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+                    failed += 1
+    finally:
+        pool.shutdown(cancel_futures=True)  # when stopped: what has begun is finished, the rest is not begun
+        torch.set_num_threads(threads)
+    return failed
+
+
+def _say(done: Done, write: Callable[..., None]) -> None:
+    for note in done.notes:
+        write(f"note: {note}", file=sys.stderr)
+    if done.said:
+        write(done.said)
