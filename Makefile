@@ -1,22 +1,26 @@
 # make lab        set up (once) and open JupyterLab on the first notebook
 # make test       set up (once) and run every test, the notebooks included
-# make notebooks  execute all notebooks in place and leave clean metadata
+# make notebooks  execute all notebooks in place, leave clean metadata, and collect the scoreboard's rows
+# make student    copies of the notebooks without solutions, in build/student
+# make solutions  copies with the stubs filled in, executed, in build/solutions
 # make env        only set up
+# make site       build the site's pages from the executed notebooks: build/site/html/index.html
+# make test-site  build them, and look at every page in a browser (Chromium or Chrome)
 # make lint       ruff, format included, and mypy
 # make coverage   which lines and branches the tests reach: a report, on the terminal and in htmlcov/
 # make bench      side-by-side measurements against peers
 # make train      train notebook 07's codec: DATA=folder of photos, VALID=photos to measure on
 # make train-lessons  train the priors that notebooks 08 to 10 compare, the same way
-# make train-codec    train the full codec that ships, and write its model card, the same way
+# make train-codec    train the full codec, the same way; benchmarks/README.md says how its model card is made
 
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/ready
-EXTRAS := photos,notebooks,peers,dev
+EXTRAS := photos,notebooks,peers,dev,site
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test notebooks env lint coverage bench train train-lessons train-codec
+.PHONY: lab test site test-site notebooks student solutions env lint coverage bench train train-lessons train-codec
 
 env: $(READY)
 
@@ -32,10 +36,22 @@ lab: $(READY)
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 test: $(READY)
-	$(BIN)/python -m pytest $(NBVAL) tests notebooks
+	$(BIN)/python -m pytest $(NBVAL) --ignore=tests/site tests notebooks
 
 notebooks: $(READY)
 	$(BIN)/python -m tutorial_lib.workbench.notebooks notebooks/*.ipynb
+	$(BIN)/python -m tutorial_lib.workbench.scoreboard notebooks/*.ipynb
+
+student solutions: $(READY)
+	$(BIN)/python -m tutorial_lib.workbench.lesson_copies $@ build/$@ notebooks/*.ipynb
+
+# Nothing is executed, nothing is fetched: a site without warnings, or none.
+site: $(READY)
+	$(BIN)/python site/gather.py build/site/source
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -c site build/site/source build/site/html
+
+test-site: site
+	$(BIN)/python -m pytest tests/site
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -62,4 +78,3 @@ train-lessons: $(READY)
 train-codec: $(READY)
 	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train-codec DATA=folder VALID=other-folder))
 	$(BIN)/lic train --data "$(DATA)" --valid "$(VALID)" --preset standard --out data/checkpoints/codec.safetensors
-	$(BIN)/python benchmarks/codec_card.py --valid "$(VALID)"

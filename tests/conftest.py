@@ -172,18 +172,15 @@ def lively_codec():
     @functools.cache
     def make(seed: int) -> Codec:
         torch.manual_seed(seed)
-        codec = Codec(hidden=8, depth=1, deblock=4, side=8, features=8, inner=8).eval()
-        prior = codec.prior
+        codec = Codec(C=[6, 8, 8], P=[5, 7, 8], P_colour=[4, 6, 6], half=8, quarter=8, blocks=1).eval()
+        rows, columns = torch.arange(64)[:, None] / 9, torch.arange(64) / 7
+        x = (rows.sin() * columns.cos()).expand(2, 3, 64, 64) / 4 + 0.5
+        codec.start_at(x + 0.1 * torch.randn(x.shape))
         with torch.no_grad():
-            for refinement in (codec.analysis.refine, codec.synthesis.refine, codec.synthesis.deblock.refine):
-                refinement.network[-1].weight.normal_(0, 0.01)
-            for table in (codec.analysis.log_gain, codec.synthesis.log_step):
+            for layer in (*codec.synthesis.corrections, codec.synthesis.restoration.third):
+                layer.weight.normal_(0, 0.03)
+            for table in codec.synthesis.log_step:
                 table.values.normal_(0, 0.05)
-            prior.base_log_scale.values.uniform_(0.5, 3)
-            prior.z_log_scale.values.uniform_(1.5, 4)
-            prior.analysis[-1].weight.mul_(12)
-            for predictor in (*(each.network for each in prior.passes), *prior.predictors):
-                predictor[-1].weight.mul_(3)
         codec.build_coder()
         return codec
 

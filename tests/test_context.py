@@ -25,7 +25,6 @@ from tutorial_lib.context import (
     ContextPrior,
     ConvContext,
     coding_passes,
-    nearest_known,
     neighbours,
     slim_context,
 )
@@ -165,29 +164,6 @@ def test_the_passes_written_out() -> None:
 def test_the_pyramid_halves_the_gaps_again_and_again(height: int, width: int) -> None:
     passes = coding_passes("pyramid", height, width)
     assert passes.tolist() == [[level_in_pyramid((row, column)) for column in range(width)] for row in range(height)]
-
-
-def test_the_nearest_known_positions_of_the_pyramid_are_four_all_around() -> None:
-    tilted, upright = [(-1, 0), (0, -1), (0, 1), (1, 0)], [(-1, -1), (-1, 1), (1, -1), (1, 1)]
-    expected = {1: [(2 * down, 2 * right) for down, right in upright], 3: upright, 4: tilted}
-    expected[2] = [(2 * down, 2 * right) for down, right in tilted]
-    assert nearest_known("pyramid", 0) == []
-    for number, places in expected.items():
-        assert nearest_known("pyramid", number) == places
-
-
-@given(order=st.sampled_from(list(ORDERS)), size=st.tuples(st.integers(1, 12), st.integers(1, 12)), draw=st.data())
-def test_a_nearest_known_position_is_known_and_no_known_one_is_nearer(order: str, size: Position, draw) -> None:
-    passes = coding_passes(order, *size)
-    p = draw.draw(st.sampled_from(positions(*size)))
-    # In a wavefront, all positions are alike but for the edges.
-    places = nearest_known(order, 0 if order in ("raster", "wavefront") else int(passes[p]))
-    known = [q for q in positions(*size) if passes[q] < passes[p]]
-    distances = {(q[0] - p[0]) ** 2 + (q[1] - p[1]) ** 2 for q in known}
-    for down, right in places:
-        q = (p[0] + down, p[1] + right)
-        assert q in known or q not in positions(*size)
-        assert not distances or down**2 + right**2 <= min(distances)
 
 
 @given(order=st.sampled_from(list(ORDERS)), size=st.tuples(st.integers(1, 12), st.integers(1, 12)))

@@ -201,15 +201,3 @@ def test_a_refinement_sees_as_many_blocks_around_as_it_is_deep(depth: int) -> No
         rows, columns = (refinement(y) != refined).any(dim=1)[0].nonzero().T
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (6 - depth, 6 + depth, 6 - depth, 6 + depth)
     assert sum(isinstance(layer, torch.nn.LeakyReLU) for layer in refinement.network) == depth + 1
-
-
-def test_a_refinement_sees_hints_and_leaves_them_out_of_its_result() -> None:
-    y, hint = torch.randn(2, 2, 5, 4, 3, generator=torch.Generator().manual_seed(0))
-    refinement = Refinement(5, 6, hints=5)
-    assert torch.equal(refinement(y, hint), y)
-    awake(refinement)
-    assert refinement(y, hint).shape == y.shape
-    assert not torch.allclose(refinement(y, hint), refinement(y, -hint), atol=1e-3)
-    assert torch.equal(refinement(y, hint[:, :2], hint[:, 2:]), refinement(y, hint))  # in several pieces, too
-    with pytest.raises(RuntimeError):
-        refinement(y)

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tutorial_lib.command.evaluate import table
-from tutorial_lib.evaluation import comparison, plot, published
-from tutorial_lib.evaluation.comparison import Point, bd_rate_all, bd_rate_limited, curve, evaluate, mean_point, ms_ssim
+from tutorial_lib.evaluation import curves, plot, published
+from tutorial_lib.evaluation.comparison import Comparison, Point, against_published, evaluate, mean_point, ms_ssim
+from tutorial_lib.evaluation.curves import bd_rate_all, bd_rate_decibels, bd_rate_limited, curve
 from tutorial_lib.evaluation.file_codecs import CLASSICAL, FileCodec, learned
-from tutorial_lib.evaluation.metrics import psnr
+from tutorial_lib.evaluation.metrics import luma_psnr, psnr
 from tutorial_lib.files.images import from_pil, to_pil
 from tutorial_lib.first_codec import FirstCodec
 from tutorial_lib.workbench.photos import photo
@@ -65,6 +66,7 @@ class TestKnownCurves:
         assert [point["quality"] for point in points] == list(codec.qualities)
         assert [point["bpp"] for point in points] == [size / 200 for size in BYTES.values()]
         assert [point["psnr"] for point in points] == pytest.approx([20 * math.log10(255 / e) for e in BYTES])
+        assert [point["luma_psnr"] for point in points] == pytest.approx([point["psnr"] for point in points])
         assert all(point["ms_ssim"] is None for point in points)
         assert all(point["encode_seconds"] > 0 < point["decode_seconds"] for point in points)
 
@@ -136,7 +138,59 @@ class TestKnownCurves:
 
     def test_a_curve_has_no_beaten_and_no_infinite_points(self) -> None:
         points = [(0.5, 30), (0.2, 25), (0.6, 29), (0.5, 31), (1.0, 31), (2.0, math.inf), (1.5, 40)]
-        assert curve([Point(1, bpp, db, None, 0, 0) for bpp, db in points]) == [(0.2, 25), (0.5, 31), (1.5, 40)]
+        assert curve(points) == [(0.2, 25), (0.5, 31), (1.5, 40)]
+
+    def test_fixed_decibels(self) -> None:
+        reference = [(math.exp((db - 30) / 6), db) for db in range(24, 41, 2)]
+        fewer = [(0.7 * rate, db) for rate, db in reference]
+        assert bd_rate_decibels(reference, fewer) == (pytest.approx(-30), pytest.approx(1))
+        # what lies outside does not count, and what is not reached is not covered
+        worse = [(rate * (9 if not 27 <= db <= 37 else 1), db) for rate, db in fewer]
+        assert bd_rate_decibels(reference, worse, (30, 34)) == (pytest.approx(-30), pytest.approx(1))
+        assert bd_rate_decibels(reference, fewer[4:]) == (pytest.approx(-30), pytest.approx(0.5))  # from 32 dB on
+        assert bd_rate_decibels(reference[:5], fewer) == (pytest.approx(-30), pytest.approx(0.5))
+        assert bd_rate_decibels(reference, fewer[4:5]) == (pytest.approx(-30), 0)
+        assert bd_rate_decibels(reference, fewer[:2]) == bd_rate_decibels(reference[:1], fewer) == (None, 0)
+        assert bd_rate_decibels(reference, []) == (None, 0)
+
+    def test_it_is_the_research_numbers_formula(self) -> None:
+        """Against numbers of its own: log rates of a parabola, integrated by a fine sum."""
+        decibels = np.linspace(25, 39, 40)
+        a, b = 0.02 * (decibels - 20) ** 2 / 10, 0.15 * (decibels - 28) - 0.4
+        percent, _ = bd_rate_decibels(
+            list(zip(np.exp(a), decibels, strict=True)), list(zip(np.exp(b), decibels, strict=True))
+        )
+        fine = np.linspace(28, 36, 20_001)
+        difference = np.mean(0.15 * (fine - 28) - 0.4 - 0.02 * (fine - 20) ** 2 / 10)
+        assert percent == pytest.approx(100 * math.expm1(difference), abs=0.02)
+
+    def test_the_mean_curve_is_of_mean_rates_and_mean_psnrs(self) -> None:
+        """Two photos of which one needs nine times the bits: it counts nine times. Photo by photo, both count alike."""
+
+        def scaled(name: str, factors: tuple[int, int]) -> FileCodec:
+            codec = known(name)
+
+            def encode(image: torch.Tensor, quality: float) -> bytes:
+                data = codec.encode(image, quality)
+                return data.ljust(factors[image.shape[2] == 20] * len(data), b"\0")
+
+            return replace(codec, encode=encode)
+
+        jpeg, own = scaled("jpeg", (1, 9)), scaled("own", (2, 9))
+        rates = evaluate([("a", GREY), ("b", GREY[:, :, :20])], [jpeg, own], jpeg)["codecs"]["own"]["bd_rate"]
+        assert rates["all"]["mean"] == pytest.approx(50)  # +100 and 0 %
+        assert rates["mean_curve"] == {"percent": pytest.approx(10), "covered": pytest.approx(1)}  # 11 instead of 10
+
+    def test_published_curves_are_held_against_the_reference(self) -> None:
+        anchor = [(2 * rate, db) for rate, db in published.KODAK["mbt2018-mean"]]
+        rates = {name: codec["bd_rate"]["mean_curve"] for name, codec in against_published(anchor).items()}
+        assert rates.keys() == published.KODAK.keys()
+        assert rates["mbt2018-mean"] == {"percent": pytest.approx(-50), "covered": pytest.approx(1)}
+        assert rates["VTM (H.266)"]["percent"] < rates["mbt2018"]["percent"] < -50
+        result = evaluate([("a", GREY)], [known("jpeg")], known("jpeg"), published=True)
+        assert result["published"]["codecs"].keys() == published.KODAK.keys()
+        lines = table(result).splitlines()
+        assert "VTM (H.266)" in lines[-2] and lines[-1].startswith("published: CompressAI's")
 
     def test_a_photo_that_cannot_be_compared_is_seen(self) -> None:
         """Its BD-rate is null, the mean is that of the others, and the cover tells."""
@@ -160,9 +214,30 @@ class TestMeasures:
         assert 0.8 < ms_ssim(noisy.to(torch.uint8), image) < 0.99
         assert ms_ssim(image[:, :160], image[:, :160]) is None and ms_ssim(image[:, :, :160], image[:, :, :160]) is None
 
+    def test_luma(self) -> None:
+        """0.299, 0.587 and 0.114 of an error in red, green and blue; opposite ones cancel; counted by hand."""
+        image = torch.full((3, 4, 5), 100, dtype=torch.uint8)
+        for channel, weight in enumerate((0.299, 0.587, 0.114)):
+            other = image.clone()
+            other[channel] += 10
+            assert luma_psnr(other, image) == pytest.approx(20 * math.log10(255 / (10 * weight)))
+        other = image + 10
+        assert luma_psnr(other, image) == pytest.approx(psnr(other, image))
+        assert luma_psnr(image, image) == math.inf
+        for bad in (image.float(), image[:, :3]):
+            with pytest.raises(ValueError, match=r"^luma_psnr compares uint8 images of one shape, not .*\.$"):
+                luma_psnr(bad, image)
+
+    def test_luma_is_what_pillow_calls_grey(self) -> None:
+        image = photo("coffee")[:, :64, :96]
+        noisy = (image.int() + torch.randint(-20, 21, image.shape, generator=torch.manual_seed(0))).clamp(0, 255)
+        noisy = noisy.to(torch.uint8)
+        greys = [torch.from_numpy(np.asarray(to_pil(each).convert("L")).copy())[None] for each in (noisy, image)]
+        assert luma_psnr(noisy, image) == pytest.approx(psnr(*greys), abs=0.05)  # Pillow rounds
+
     def test_a_mean_has_ms_ssim_only_if_all_photos_have(self) -> None:
-        points = [Point(5, 1.0, 30.0, 0.9, 1.0, 2.0), Point(5, 2.0, 32.0, 0.8, 3.0, 2.0)]
-        assert mean_point(points) == Point(5, 1.5, 31, pytest.approx(0.85), 2, 2)
+        points = [Point(5, 1.0, 30.0, 33.0, 0.9, 1.0, 2.0), Point(5, 2.0, 32.0, 37.0, 0.8, 3.0, 2.0)]
+        assert mean_point(points) == Point(5, 1.5, 31, 35, pytest.approx(0.85), 2, 2)
         assert mean_point([*points, replace(points[0], ms_ssim=None)]).ms_ssim is None
 
     def test_a_codec_without_loss(self) -> None:
@@ -180,21 +255,79 @@ class TestMeasures:
         assert codec["mean"][0]["bpp"] == 8 * (4 + 4800) / 1600
         json.dumps(codec, allow_nan=False)
 
-    @pytest.mark.parametrize("error", [ValueError("too\nlarge."), OSError("encoder error -2")])
-    def test_a_codec_that_fails_is_named_with_the_photo(self, error: Exception) -> None:
+    @pytest.mark.parametrize("error", [ValueError("too\nlarge."), OSError("encoder error -2"), RuntimeError("no")])
+    def test_a_photo_that_a_codec_fails_on_is_left_out_for_it_alone(self, error: Exception) -> None:
         def encode(image: torch.Tensor, quality: float) -> bytes:
-            raise error
+            if image.shape[2] == 20 and quality > 80:
+                raise error
+            return known("broken", 0.5).encode(image, quality)
 
-        reference, broken = known("jpeg"), replace(known("broken"), encode=encode)
-        with pytest.raises(
-            ValueError, match=r"^'a': broken fails on it at quality 76 \((too large|encoder error -2)\)\.$"
-        ):
-            evaluate([("a", GREY)], [reference, broken], reference)
+        notes: list[str] = []
+        files: list[None] = []
+        reference, fine, broken = known("jpeg"), known("fine", 0.8), replace(known("broken"), encode=encode)
+        photos = [("a", GREY), ("b", GREY[:, :, :20])]
+        result = evaluate(
+            photos, [broken, reference, fine], reference, after_each=lambda: files.append(None), say=notes.append
+        )
+        reason = " ".join(str(error).split()).rstrip(".")
+        assert notes == [f"'b' is left out for broken: broken fails on it at quality 83 ({reason})."]
+        assert result["photos"] == ["a", "b"] and len(files) == 2 * 3 * len(BYTES)
+        codecs = result["codecs"]
+        assert codecs["broken"]["failed"] == {"b": f"broken fails on it at quality 83 ({reason})."}
+        assert codecs["fine"]["failed"] == {} and list(codecs["fine"]["photos"]) == ["a", "b"]
+        assert list(codecs["broken"]["photos"]) == ["a"] and len(codecs["broken"]["mean"]) == len(BYTES)
+        for kind in ("limited", "all"):
+            assert codecs["broken"]["bd_rate"][kind]["mean"] == pytest.approx(-50)
+        assert codecs["broken"]["bd_rate"]["mean_curve"]["percent"] == pytest.approx(-50)  # of the same photos
+        assert table(result).splitlines()[-1] == "broken: without 1 photo that it failed on"
 
-    def test_a_picture_of_another_size_is_a_failure(self) -> None:
+    def test_a_photo_that_the_reference_fails_on_is_left_out_for_all(self) -> None:
+        reference = replace(known("jpeg"), decode=lambda data: GREY[:, :30])  # of another size
+        notes: list[str] = []
+        with pytest.raises(ValueError, match=r"^There is no photo that can be measured\.$"):
+            evaluate([("a", GREY)], [reference, known("own")], reference, say=notes.append)
+        assert len(notes) == 1 and notes[0].startswith("'a' is left out: jpeg fails on it at quality 76 (psnr compares")
+
+    def test_a_codec_that_fails_on_everything_has_an_empty_row(self) -> None:
         reference, broken = known("jpeg"), replace(known("broken"), decode=lambda data: GREY[:, :30])
-        with pytest.raises(ValueError, match="'a': broken fails on it"):
-            evaluate([("a", GREY)], [reference, broken], reference)
+        result = evaluate([("a", GREY)], [reference, broken], reference)
+        codec = result["codecs"]["broken"]
+        assert codec["mean"] == [] and codec["bd_rate"]["mean_curve"] == {"percent": None, "covered": 0}
+        assert table(result).splitlines()[3].split() == ["broken", "-", "0", "%", "-", "-"]
+        json.dumps(result, allow_nan=False)
+        plot.draw(result)
+
+    def test_blank_pictures_count_in_no_mean(self) -> None:
+        """One of them used to make every mean PSNR infinite."""
+        jpeg, jpeg2000 = (replace(CLASSICAL[name], qualities=(5, 20)) for name in ("jpeg", "jpeg2000"))
+        picture, blank = photo("coffee")[:, 40:104, 80:144], GREY[:, :30]
+        alone, both = (
+            evaluate(photos, [jpeg, jpeg2000], jpeg)
+            for photos in ([("a", picture)], [("a", picture), ("blank", blank)])
+        )
+        assert both["photos"] == ["a", "blank"] and both["in_no_mean"] == ["blank"] and alone["in_no_mean"] == []
+        for name in ("jpeg", "jpeg2000"):
+            mine, its = (
+                {**codec["bd_rate"], "points": [(p["bpp"], p["psnr"]) for p in codec["mean"]]}
+                for codec in (alone["codecs"][name], both["codecs"][name])
+            )
+            assert mine["points"] == its["points"] and mine["mean_curve"] == its["mean_curve"]
+            assert mine["limited"]["mean"] == its["limited"]["mean"]
+            assert mine["limited"]["covered"] == its["limited"]["covered"]
+        assert "in no mean: 1 picture of one colour" in table(both)
+
+    def test_what_is_measured_can_be_had_after_each_photo(self) -> None:
+        seen: list[dict] = []
+        reference = known("jpeg")
+
+        def keep(comparison: Comparison) -> None:
+            seen.append(json.loads(json.dumps(comparison.result(complete=False), allow_nan=False)))
+
+        photos = [("a", GREY), ("b", GREY[:, :, :20])]
+        result = evaluate(photos, [reference, known("own", 0.8)], reference, after_photo=keep)
+        assert [each["photos"] for each in seen] == [["a"], ["a", "b"]]
+        assert [each["complete"] for each in seen] == [False, False] and result["complete"]
+        assert seen[1]["codecs"] == json.loads(json.dumps(result["codecs"]))
 
 
 class TestFileCodecs:
@@ -219,6 +352,8 @@ class TestFileCodecs:
             "webp": (8, b"WEBPVP8 "),
             "avif": (4, b"ftypavif"),
             "jpeg2000": (4, b"jP  "),
+            "jpegxl": (0, b"\xff\x0a"),
+            "heic": (4, b"ftyphei"),
         }
         place, mark = marks[name]
         if codec.is_here:
@@ -249,11 +384,13 @@ class TestFileCodecs:
             ("webp", (1.5,)),
             ("jpeg2000", (0,)),
             ("avif", (101,)),
+            ("jpegxl", (101,)),
+            ("heic", (-1,)),
         ]:
             with pytest.raises(ValueError, match=f"^The qualities of {name} are (whole )?numbers"):
                 replace(CLASSICAL[name], qualities=qualities)
 
-    @pytest.mark.parametrize("name", ["jpeg", "webp", "avif"])
+    @pytest.mark.parametrize("name", ["jpeg", "webp", "avif", "jpegxl", "heic"])
     def test_a_whole_number_may_be_written_as_a_float(self, name: str) -> None:
         codec = CLASSICAL[name]
         if not codec.is_here:
@@ -265,6 +402,21 @@ class TestFileCodecs:
         assert (codec.name, codec.qualities, codec.lowest, codec.highest) == ("first", (1,), 1, 1)
         image = photo("chelsea")[:, 100:140, 200:250]
         assert codec.encode(image, 1) == FirstCodec.load().encode(image)
+
+    def test_effort(self, lively_codec, monkeypatch: pytest.MonkeyPatch) -> None:
+        codec, asked = lively_codec(), []
+        monkeypatch.setattr(codec, "encode", lambda image, quality, **options: asked.append(options) or b"")
+        for effort in (None, 0, 9):
+            lic = learned(codec, effort=effort)
+            lic.encode(GREY, 50)
+            assert asked.pop() == {"effort": codec.default_effort if effort is None else effort}
+            assert lic.effort == (codec.default_effort if effort is None else effort)
+        with pytest.raises(ValueError, match=r"^an effort is a whole number from 0 to 9, not 10\.$"):
+            learned(codec, effort=10)
+        first = FirstCodec.load()
+        assert learned(first).effort is None
+        with pytest.raises(ValueError, match=r"^this codec's encoder does not search; leave the effort 3 out\.$"):
+            learned(first, effort=3)
 
     def test_the_full_codec(self, lively_codec) -> None:
         codec = lively_codec()
@@ -340,4 +492,4 @@ def test_the_table_of_a_single_point() -> None:
     [title, _, row, about_dashes] = table(result).splitlines()
     assert title.startswith("1 photo;") and row.split()[:4] == ["jpeg", "-", "0", "%"] and "0.100/20.53" in row
     assert about_dashes == "-: of all PSNRs measured, none lies where jpeg spends so much"
-    assert comparison.LIMITS == (0.15, 1.2)
+    assert curves.LIMITS == (0.15, 1.2) and curves.DECIBELS == (28, 36)

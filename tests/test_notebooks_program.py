@@ -113,6 +113,7 @@ def stream(text: str, name: str = "stdout") -> nbformat.NotebookNode:
         ([], []),
         ([stream("a\n"), stream("b\n")], [stream("a\nb\n")]),
         ([stream("0 %\r"), stream("50 %\r"), stream("100 %\n")], [stream("100 %\n")]),
+        ([stream("0 %\r50 %\r"), stream("done\n", "stderr")], [stream("done\n", "stderr")]),
         ([stream("0 %\r50 %", "stderr"), stream("done\n")], [stream("50 %", "stderr"), stream("done\n")]),
         (
             [stream("a\n"), stream("b\n", "stderr"), stream("c\n")],

@@ -223,13 +223,13 @@ def test_a_rate_is_all_it_has(desk: Path, trained: str, here: Callable[..., str]
 def test_a_stopped_run_goes_on_to_the_bit(here: Callable[..., str], monkeypatch) -> None:
     job = ("--plugin", OWN, "train", *SMALL, "--steps", 6, "--data", "photos", "--out")
 
-    def pressing(crops: RandomCrops, step: int, whole=RandomCrops.__call__):
-        if step == 3:
+    def pressing(crops: RandomCrops, step: int, place: int, one=RandomCrops.one):
+        if (step, place) == (3, 0):
             signal.raise_signal(signal.SIGTERM)
-        return whole(crops, step)
+        return one(crops, step, place)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RandomCrops, "__call__", pressing)
+        patch.setattr(RandomCrops, "one", pressing)
         assert "stopped after step 4; go on with --resume." in here(*job, "stopped", status=130)
     sentence = "'stopped.training' was begun with other settings and modules; give the same, or delete it.\n"
     assert here(*job, "stopped", "--resume", "--set", "M=16", status=2).endswith(sentence)

@@ -14,6 +14,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib import hyperprior  # noqa: F401, registers its codecs
+from tutorial_lib import training as training_module
+from tutorial_lib.codec import Codec
+from tutorial_lib.codec_registry import create_codec
 from tutorial_lib.first_codec import FirstCodec, notes_codec
 from tutorial_lib.information import bits, rate_distortion_loss
 from tutorial_lib.padding import reflect_pad
@@ -25,6 +29,7 @@ from tutorial_lib.training import (
     Training,
     cosine_schedule,
     fit_prior,
+    half_precision,
     rate_distortion,
     rate_ms_ssim,
     seed_of,
@@ -298,7 +303,7 @@ class TestLearning:
         codec, twin = new_codec(), new_codec()
         crops = RandomCrops(photos, 48, 8)
         Training(codec, crops, SHORT)
-        twin.start_at(torch.cat([crops(30), crops(31), crops(32), crops(33)]))  # none that is trained on
+        twin.start_at(torch.cat([crops(10**8 + n) for n in range(4)]))  # none that is trained on
         assert same(parameters(codec), parameters(twin)) and not same(parameters(codec), parameters(new_codec()))
 
     def test_the_same_seed_gives_the_same_codec(self, photos: list[Tensor]) -> None:
@@ -480,6 +485,9 @@ class TestSteps:
         assert all(a > b for a, b in itertools.pairwise(short[800:]))
         assert short[900] == pytest.approx(0.505) and 0.01 <= short[-1] < 0.011
         assert {cosine_schedule(step, 100, 1, decay=0.0) for step in range(100)} == {1.0}
+        assert short == pytest.approx([cosine_schedule(step, 1000, 50, decay=200) for step in range(1000)])
+        recipes = [Recipe(steps=1000, decay=decay) for decay in (0.0, 0.1, 0.2, 1.0, 300, 5000)]
+        assert [recipe.landing for recipe in recipes] == [1000, 900, 800, 0, 700, 0]
 
     def test_the_recipe_says_when_rates_fall(self, batch: Tensor, fitted: FirstCodec) -> None:
         training = Training(
@@ -518,6 +526,99 @@ class TestSteps:
         assert heard == [0, 0.25, 0.5, 0.75, 1, 1]
 
 
+class TestABatchInParts:
+    @pytest.mark.parametrize("codec", ["first", "hyperprior"])
+    def test_it_is_one_batch_up_to_the_order_of_sums(self, photos: list[Tensor], codec: str) -> None:
+        """The noise for rounding included, which a hyperprior is trained with."""
+        runs = []
+        for parts in (1, 2, 4):
+            torch.manual_seed(0)
+            made = new_codec() if codec == "first" else create_codec("bmshj2018-hyperprior", N=4, M=6)
+            recipe = replace(SHORT, steps=2, batch=4, crop=64, accumulate=parts)
+            runs.append((list(Training(made, RandomCrops(photos, 64, 4), recipe)), parameters(made)))
+        (records, weights), *others = runs
+        for other_records, other_weights in others:
+            for record, other in zip(records, other_records, strict=True):
+                assert record == pytest.approx(other, rel=1e-4)
+            for name, value in weights.items():
+                assert (other_weights[name] - value).norm() <= 1e-3 * value.norm() + 1e-6, name
+
+    def test_parts_that_are_no_whole_crops(self) -> None:
+        with pytest.raises(ValueError, match=r"^a batch of 8 cannot .* evenly by 1 processes of 3 parts each\.$"):
+            Training(new_codec(), lambda step: torch.zeros(0), replace(SHORT, accumulate=3))
+        with pytest.raises(ValueError, match=r"^accumulate is 0, rate_factor 1\.0: they must be 1 or more"):
+            replace(SHORT, accumulate=0)
+
+
+class TestHalfPrecision:
+    @pytest.mark.parametrize(
+        ("device", "capability", "expected"),
+        [
+            ("cpu", None, None),
+            ("cuda", (9, 0), torch.bfloat16),
+            ("cuda", (8, 0), torch.bfloat16),
+            ("cuda", (7, 5), torch.float16),  # Colab's T4
+            ("cuda", (7, 0), torch.float16),
+            ("cuda", (6, 1), None),
+        ],
+    )
+    def test_what_a_device_can_do(self, device: str, capability: Any, expected: Any) -> None:
+        assert half_precision(torch.device(device), capability) == expected
+
+    def float16_run(self, batch: Tensor, codec: FirstCodec, monkeypatch, steps: int = 6) -> Training:
+        monkeypatch.setattr(training_module, "half_precision", lambda device: torch.float16)
+        return Training(copy.deepcopy(codec), lambda step: batch, replace(SHORT, steps=steps, warm_up=1), start=False)
+
+    def test_float16_with_a_scaled_loss_learns_alike(self, batch: Tensor, fitted: FirstCodec, monkeypatch) -> None:
+        exact = trained(copy.deepcopy(fitted), lambda step: batch, replace(SHORT, steps=6, warm_up=1))
+        training = self.float16_run(batch, fitted, monkeypatch)
+        assert training.scaler.is_enabled() and training.scaler.get_scale() > 1000
+        for half, record in zip(training, exact, strict=True):
+            assert half["loss"] == pytest.approx(record["loss"], rel=0.03) and half != record
+
+    def test_a_step_whose_gradient_overflows_is_left_out(self, batch: Tensor, fitted: FirstCodec, monkeypatch) -> None:
+        training = self.float16_run(batch, fitted, monkeypatch)
+        weight, scale = training.codec.get_parameter("synthesis.idct.weight"), training.scaler.get_scale()
+        handle, before = weight.register_hook(lambda gradient: gradient * math.inf), parameters(training.codec)
+        steps = iter(training)
+        next(steps)
+        assert training.step == 1 and training.scaler.get_scale() == scale / 2
+        assert same(before, parameters(training.codec))
+        handle.remove()
+        next(steps)
+        assert not same(before, parameters(training.codec))
+        state = training.state()
+        other = self.float16_run(batch, fitted, monkeypatch)
+        other.restore(copy.deepcopy(state))
+        assert other.scaler.get_scale() == scale / 2 and list(other) == list(steps)
+
+    def test_a_gpu_could_compute_it(self) -> None:
+        """Forward pass and loss of the full codec, with tensors that say they are on one, and hold nothing.
+
+        (PyTorch does not go backward without a real one.)
+        """
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        codec = Codec(C=[6, 8], P=[6, 8], P_colour=[4, 6], half=6, quarter=6, blocks=1)
+        for precision in (torch.bfloat16, torch.float16):
+            there = copy.deepcopy(codec).train()
+            with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+                for module in there.modules():
+                    for name, p in module._parameters.items():
+                        if p is not None:
+                            module._parameters[name] = nn.Parameter(mode.from_tensor(p.detach()).to("cuda"))
+                    for name, value in module._buffers.items():
+                        module._buffers[name] = None if value is None else mode.from_tensor(value).to("cuda")
+                x, quality = torch.rand(2, 3, 32, 32, device="cuda"), torch.tensor([20.0, 80.0], device="cuda")
+                with torch.autocast("cuda", precision):
+                    output = there(x, quality)
+                lmbda = there.lagrange_multiplier(quality)
+                loss = rate_distortion(output, x, lmbda)["cost"].mean()
+            assert output["x_hat"].device.type == "cuda" and output["x_hat"].dtype == torch.float32
+            assert all(part.dtype == torch.float32 for part in output["likelihoods"].values())
+            assert loss.device.type == "cuda" and loss.requires_grad
+
+
 class TestWhatIsRefused:
     @pytest.mark.parametrize(
         "numbers",
@@ -531,7 +632,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize("numbers", [{"decay": -0.1}, {"decay": 1.5}, {"average": 1.0}, {"average": -0.5}])
     def test_shares_beyond_0_and_1(self, numbers: dict[str, float]) -> None:
         with pytest.raises(
-            ValueError, match=r"^decay is .*, average .*: they must be from 0 to 1, and average below 1\.$"
+            ValueError, match=r"^decay is .*, average .*: they must be from 0 to 1, and average below 1; or .*\.$"
         ):
             Recipe(**numbers)
 

@@ -5,6 +5,7 @@ read module k and everything it imports. The order stands in `course`: `python -
 
     padding … codec     what the notebooks teach, flat, in the order of the course
     files/              the ground floor: picture files, images, checkpoints, writing files whole
+    photo_crops         a training's photos, read as they are needed
     training_run        a training on disk: begun, kept, continued; process groups
     evaluation/         metrics, classical codecs, comparisons, curves
     command/            the command `lic`

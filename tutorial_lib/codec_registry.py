@@ -117,5 +117,9 @@ def create_codec(name: str, /, **settings: Any) -> Any:
         signature.bind(**settings)
     except TypeError as error:
         takes = ", ".join(signature.parameters) or "none"
+        former = getattr(FACTORIES[name], "former_settings", {})  # of another codec, which had the name before
+        if setting := next((setting for setting in settings if setting in former), None):
+            theirs = f"{setting} is a setting of the {name} of {former[setting]}, which alone reads its checkpoints"
+            raise UnfitSettings(f"{theirs}; that of this version takes {takes}.") from None
         raise UnfitSettings(f"the settings of {name} do not fit ({error}); it takes {takes}.") from None
     return FACTORIES[name](**settings)

@@ -75,13 +75,6 @@ def neighbours(order: str) -> Tensor:
     return torch.tensor(sorted(set().union(*known)))
 
 
-def nearest_known(order: str, number: int) -> list[tuple[int, int]]:
-    """Where the nearest positions lie that pass `number` knows: (rows, columns), relative to its own."""
-    places = _known_places(order, number)
-    distances = [down**2 + right**2 for down, right in places]
-    return sorted(place for place, far in zip(places, distances, strict=True) if far == min(distances))
-
-
 def _middle(order: str) -> Tensor:
     """The passes of 4 × 4 positions in the middle of a map, where all kinds of positions are."""
     return coding_passes(order, 12, 12)[4:8, 4:8]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Notebook(NamedTuple):
-    """One notebook. learned: what one learns in it, in a line. minutes: to read, as the notebook says."""
+    """One notebook. learned: what one learns in it, in a line. minutes: to read its core, as the notebook says."""
 
     number: str
     file: str
@@ -26,20 +26,23 @@ class Module(NamedTuple):
 
 
 NOTEBOOKS = (
-    Notebook("01", "01_mirror_padding", "Mirror padding", "what a picture's edge costs, and what to put beyond it", 40),
+    Notebook(
+        "00", "00_tour", "The tour", "what a codec does, what is in its files, and one of your own in thirty lines", 10
+    ),
+    Notebook("01", "01_mirror_padding", "Mirror padding", "what a picture's edge costs, and what to put beyond it", 35),
     Notebook(
         "02",
         "02_quantization",
         "Quantization",
         "where a codec rounds, how it learns in spite of it, and why that is not clipping",
-        50,
+        45,
     ),
     Notebook(
         "03",
         "03_entropy_and_rate",
         "Entropy and rate",
         "what a number costs, what a wrong table costs, and what an error may cost",
-        50,
+        45,
     ),
     Notebook(
         "04",
@@ -95,14 +98,14 @@ NOTEBOOKS = (
         "11_portable_bitstreams",
         "Portable bitstreams",
         "one bit decides: why a picture turns to noise on another machine, and the integers that prevent it",
-        40,
+        45,
     ),
     Notebook(
         "12",
         "12_full_codec",
         "The full codec",
         "all blocks put together: every quality, previews, real files, measured against JPEG, WebP and JPEG 2000",
-        70,
+        45,
     ),
 )
 
@@ -130,24 +133,23 @@ MODULES = (
     Module("hyperprior", "08", "side information: scales and means"),
     Module("context", "09", "coding passes: raster, wavefront, checkerboard, quarters, pyramid; attention"),
     Module("slicing", "10", "slices of channels that predict each other, and tiles"),
-    Module("portable", "11", "networks of whole numbers, the same on every machine"),
-    Module("whole_networks", "12", "networks of whole numbers below 2^24, exact in float32"),
+    Module("whole_networks", "11", "networks of whole numbers below 2^24: exact in float32, the same on every machine"),
     Module("quality", "12", "all that depends on the quality, and the frame of a variable-rate codec"),
-    Module("variable_rate", "12", "lapped cosines whose gains depend on the quality"),
-    Module("portable_slices", "12", "the full codec's prior: side information, passes and slices in integers"),
-    Module("codec", "12", "the full codec"),
     Module("wavelet", "12", "the CDF 9/7 wavelet by lifting, with floats and in whole numbers"),
     Module("laplace", "12", "Laplace densities: tables, rates, and the encoder's choice"),
     Module("subband_networks", "12", "networks that predict a wavelet's coefficients, from coarse to fine"),
-    Module("subband_prior", "12", "the wavelet codec's prior: one scan over levels, which are its slices"),
+    Module("subband_prior", "12", "the full codec's prior: one scan over levels, which are its slices"),
     Module("restoration", "12", "from coefficients to a picture, and networks that restore it"),
     Module("soap", "12", "an optimizer: Adam in the eigenbasis of Shampoo's factors"),
-    Module("wavelet_codec", "12", "the wavelet codec"),
+    Module("encoder_search", "12", "whole numbers that cost less, for the same decoder"),
+    Module("strips", "12", "windows and strips of a picture that is too large to be coded at once"),
+    Module("tiled_coding", "12", "the full codec a tile at a time: the same strings in bounded memory"),
+    Module("codec", "12", "the full codec"),
     Module("codec_training", "12", "presets of the full codec's training"),
 )
 
 # Above the course: what runs it. In this order, too, nothing imports what stands after it.
-UPPER = ("training_run", "evaluation", "command", "cli")
+UPPER = ("photo_crops", "training_run", "evaluation", "command", "cli")
 
 
 def notebook_of(module: str) -> str:

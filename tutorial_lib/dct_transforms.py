@@ -55,12 +55,12 @@ def coarse_to_fine() -> Tensor:
 class Refinement(nn.Module):
     """y + a small network of y, which starts as y itself: its last layer is zero.
 
-    depth: the number of 3 × 3 layers. hints: how many further channels the network sees beside y's.
+    depth: the number of 3 × 3 layers.
     """
 
-    def __init__(self, channels: int, hidden: int, depth: int = 2, hints: int = 0) -> None:
+    def __init__(self, channels: int, hidden: int, depth: int = 2) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(channels + hints, hidden, 1), nn.LeakyReLU(0.1)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, hidden, 1), nn.LeakyReLU(0.1)]
         for _ in range(depth):
             # "replicate", because zeros would be an edge that is not in the picture
             layers += [nn.Conv2d(hidden, hidden, 3, padding=1, padding_mode="replicate"), nn.LeakyReLU(0.1)]
@@ -69,9 +69,9 @@ class Refinement(nn.Module):
             nn.init.zeros_(parameter)
         self.network = nn.Sequential(*layers, last)
 
-    def forward(self, y: Tensor, *hints: Tensor) -> Tensor:
-        """y (B, channels, h, w), hints (B, hints, h, w) together -> like y."""
-        return y + self.network(torch.cat([y, *hints], dim=1))
+    def forward(self, y: Tensor) -> Tensor:
+        """(B, channels, h, w) -> like y."""
+        return y + self.network(y)
 
 
 def parameter_groups(analysis: nn.Module, synthesis: nn.Module) -> list[dict[str, Any]]:

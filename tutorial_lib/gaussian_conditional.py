@@ -57,24 +57,17 @@ class GaussianConditional(nn.Module):
         self.register_buffer("scale_table", table.clone())
         self.noise = noise
 
-    def forward(
-        self, y: Tensor, scales: Tensor, means: Tensor | None = None, distortion_weight: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Quantize y and rate the result: (y_hat, likelihoods), both shaped like y. Means None: 0.
-
-        distortion_weight: see `rdoq`; with it, noise is never used.
-        """
+    def forward(self, y: Tensor, scales: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Quantize y and rate the result: (y_hat, likelihoods), both shaped like y. Means None: 0."""
         means = torch.zeros_like(y) if means is None else means
-        if distortion_weight is None and not self.training:
+        if not self.training:
             y_hat = torch.round(y - means) + means
             return y_hat, self.likelihood(y_hat - means, scales)
-        if distortion_weight is None and self.noise:
+        if self.noise:
             y_hat = add_uniform_noise(y)
             return y_hat, self.likelihood(y_hat - means, scales)
         moved = means.detach() - means  # 0, but with the gradient that draws a mean to the value that was coded
-        symbols, likelihoods = rdoq(
-            y - means.detach(), lambda symbols: self.likelihood(symbols + moved, scales), distortion_weight
-        )
+        symbols, likelihoods = rdoq(y - means.detach(), lambda symbols: self.likelihood(symbols + moved, scales))
         return symbols + means, likelihoods
 
     def likelihood(self, residual: Tensor, scales: Tensor) -> Tensor:

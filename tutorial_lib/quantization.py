@@ -20,10 +20,11 @@ large as the source is wide) beyond them. (Gersho & Gray 1992, chapter 5.)
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 
@@ -53,18 +54,39 @@ def add_uniform_noise(x: Tensor, generator: torch.Generator | None = None, batch
     x: any shape, floating point. Returns the same shape and type; its gradient with respect to x is 1.
     generator: the source of the noise; None: torch's own for the device of x.
 
-    Of processes that train together (`training`), each adds its share, along batch_dim, of the noise that one process
-    with the whole batch would draw.
+    Inside `share_of_batch`, x is a share of a larger batch, along batch_dim, and gets its share of that one's noise.
 
     >>> noise = add_uniform_noise(torch.zeros(10_000), torch.Generator().manual_seed(0))
     >>> bool((noise.abs() <= 0.5).all()), round(float(noise.var()), 3)  # 1/12, as the error of rounding
     (True, 0.083)
     """
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        whole = torch.cat([x.detach()] * dist.get_world_size(), dim=batch_dim)
-        noise = torch.empty_like(whole).uniform_(-0.5, 0.5, generator=generator)
-        return x + noise.chunk(dist.get_world_size(), dim=batch_dim)[dist.get_rank()]
-    return x + torch.empty_like(x).uniform_(-0.5, 0.5, generator=generator)
+    place, parts = _shares[-1]
+    whole = torch.cat([x.detach()] * parts, dim=batch_dim) if parts > 1 else x
+    noise = torch.empty_like(whole).uniform_(-0.5, 0.5, generator=generator)
+    return x + (noise.chunk(parts, dim=batch_dim)[place] if parts > 1 else noise)
+
+
+_shares = [(0, 1)]  # the innermost `share_of_batch` is the last
+
+
+@contextmanager
+def share_of_batch(place: int, parts: int) -> Iterator[None]:
+    """Inside, batches are one of so many equal shares of a larger one: the one in this place, counted from 0.
+
+    So processes that train together, and the parts of a batch that one process takes one after the other, draw the
+    noise that one process with the whole batch would.
+
+    >>> whole = add_uniform_noise(torch.zeros(4), torch.Generator().manual_seed(0))
+    >>> with share_of_batch(1, 2):
+    ...     second = add_uniform_noise(torch.zeros(2), torch.Generator().manual_seed(0))
+    >>> torch.equal(second, whole[2:])
+    True
+    """
+    _shares.append((place, parts))
+    try:
+        yield
+    finally:
+        _shares.pop()
 
 
 def soft_round(x: Tensor, alpha: float) -> Tensor:

@@ -44,6 +44,8 @@ arXiv:1402.3392, whose 64-bit variant CompressAI uses (Bégaint et al. 2020, arX
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -85,18 +87,10 @@ def _pop_nibble(x, p, words):
 
 
 @compiled
-def _encode(symbols, indexes, cdf, length, offset, words, counts, places):
-    """Fill `words` from its end and return where the stream begins.
-
-    counts: ascending. places[k] becomes the first word that a decoder of counts[k] symbols has not read.
-    """
-    x = np.int64(LOW)
-    p = len(words)  # the word written last
-    cut = len(counts) - 1  # the last one that is still to be placed
+def _encode(x, symbols, indexes, cdf, length, offset, words):
+    """Fill `words` from its end, from state x on. Returns the state, and which word was written last."""
+    p = len(words)
     for i in range(len(symbols) - 1, -1, -1):
-        while cut >= 0 and counts[cut] > i:  # the symbols from i + 1 on are in; a decoder of the others stops here
-            places[cut] = p
-            cut -= 1
         t = indexes[i]
         v = np.int64(symbols[i]) - offset[t]
         escape = np.int64(length[t]) - 2  # the row's last symbol, and n: as many are in front of it
@@ -117,12 +111,7 @@ def _encode(symbols, indexes, cdf, length, offset, words, counts, places):
             x >>= 32
         quotient = np.int64(np.uint64(x) // np.uint64(freq))  # unsigned: // need not look at signs
         x = (quotient << PRECISION) + (x - quotient * freq) + start
-    while cut >= 0:
-        places[cut] = p
-        cut -= 1
-    words[p - 1] = x >> 32
-    words[p - 2] = x & WORD
-    return p - 2
+    return x, p
 
 
 @compiled
@@ -194,12 +183,57 @@ def encode_with_positions(
     counts = np.asarray(counts, dtype=np.int64)
     if counts.ndim != 1 or (np.diff(counts, prepend=0, append=symbols.size) < 0).any():
         raise ValueError(f"counts ascend from 0 to the number of symbols, {symbols.size}, unlike {counts.tolist()}.")
-    # An escape costs at most 16 + 4 + 9 * 4 = 56 bits: two words a symbol suffice, and two for the state.
-    words = np.empty(2 * symbols.size + 2, dtype=np.uint32)
-    places = np.empty(len(counts), dtype=np.int64)
-    rows = (tables.cdf, tables.length, tables.offset)
-    begin = _encode(_flat(symbols), _flat(indexes), *rows, words, counts, places)
-    return words[begin:].astype("<u4").tobytes(), (4 * (places - begin)).tolist()
+    encoder, behind = Encoder(tables), []
+    symbols, indexes = symbols.reshape(-1), indexes.reshape(-1)
+    bounds = [0, *counts.tolist(), symbols.size]
+    for begin, end in reversed(list(itertools.pairwise(bounds))):
+        encoder.push(symbols[begin:end], indexes[begin:end])
+        behind.append(encoder.size)  # of what a decoder that stops at `begin` leaves unread
+    data = encoder.finish()
+    return data, [len(data) - size for size in reversed(behind[:-1])]
+
+
+class Encoder:
+    """Codes a stream piece by piece, the last piece first: for streams whose symbols take more memory than there is.
+
+    Raises as `encode` does.
+
+    >>> from tutorial_lib.cdf import CdfTables
+    >>> tables = CdfTables.from_pmfs([[0.25, 0.5, 0.2]], [-1], [0.05])
+    >>> encoder = Encoder(tables)
+    >>> encoder.push([-1, 0], [0, 0])
+    >>> encoder.push([0, 1], [0, 0])
+    >>> encoder.finish() == encode([0, 1, -1, 0], [0] * 4, tables)
+    True
+    """
+
+    def __init__(self, tables: CdfTables) -> None:
+        _check_precision(tables)
+        self._tables = tables
+        self._state = np.int64(LOW)
+        self._pieces: list[bytes] = []  # from the last to the first
+
+    @property
+    def size(self) -> int:
+        """How many bytes have been written; `finish` adds 8."""
+        return sum(map(len, self._pieces))
+
+    def push(self, symbols: ArrayLike, indexes: ArrayLike) -> None:
+        """Code these in front of all that has been coded so far."""
+        symbols, indexes = as_int32(symbols, "symbols"), _checked_indexes(indexes, self._tables)
+        if symbols.shape != indexes.shape:
+            raise ValueError(f"symbols {symbols.shape} and indexes {indexes.shape} must have the same shape.")
+        # An escape costs at most 16 + 4 + 9 * 4 = 56 bits: two words a symbol suffice.
+        words = np.empty(2 * symbols.size, dtype=np.uint32)
+        rows = (self._tables.cdf, self._tables.length, self._tables.offset)
+        state, begin = _encode(self._state, _flat(symbols), _flat(indexes), *rows, words)
+        self._state = np.int64(state)
+        self._pieces.append(words[begin:].astype("<u4").tobytes())
+
+    def finish(self) -> bytes:
+        """The stream."""
+        state = int(self._state).to_bytes(8, "little")  # two words, the lower one first
+        return b"".join([state, *reversed(self._pieces)])
 
 
 def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]:

@@ -14,6 +14,7 @@ class Recipe:
 
     steps: int = 2000
     batch: int = 8  # crops in a step, over all processes
+    accumulate: int = 1  # parts of its batch that a process takes one after the other, for want of memory
     crop: int = 128  # pixels
     scales: tuple[float, float] = (1.0, 1.0)  # each crop shows its photo at a random size between these
     lmbda: float = LMBDA  # of a codec that has only one rate
@@ -23,17 +24,32 @@ class Recipe:
     # (posterior collapse).
     rate_warm_up: int = 300
     clip: float = 1.0  # the largest norm of the gradients
-    # The share of the steps over which the learning rates fall, at the end; before, they stay. A run that may be made
-    # longer takes a small one: up to the fall, nothing depends on the number of steps.
+    rate_factor: float = 1.0  # of all learning rates
+    # Over how much of the run the learning rates fall, at the end: a share of the steps, up to 1, or their number.
+    # Before the fall nothing depends on how many steps there are, so a run can be made longer until then.
     decay: float = 1.0
     # The finished codec's weights are running means of the run's: each step takes so much of the mean before, once
     # there have been enough steps for that. 0: the last step's weights.
     average: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.accumulate < 1 or not 0 < self.rate_factor < math.inf:
+            values = f"accumulate is {self.accumulate}, rate_factor {self.rate_factor}"
+            raise ValueError(f"{values}: they must be 1 or more, and above 0.")
         if min(self.steps, self.batch, self.crop) < 1 or not 0 < self.lmbda < math.inf:
             values = f"{self.steps} steps of {self.batch} crops of {self.crop} pixels, and λ is {self.lmbda}"
             raise ValueError(f"There are {values}: all must be above 0.")
-        if not (0 <= self.decay <= 1 and 0 <= self.average < 1):
+        whole = 1 < self.decay < math.inf and self.decay == int(self.decay)
+        if not ((0 <= self.decay <= 1 or whole) and 0 <= self.average < 1):
             values = f"decay is {self.decay}, average {self.average}"
-            raise ValueError(f"{values}: they must be from 0 to 1, and average below 1.")
+            raise ValueError(f"{values}: they must be from 0 to 1, and average below 1; or decay a number of steps.")
+
+    @property
+    def landing(self) -> int:
+        """The step at which the learning rates begin to fall. What comes before does not depend on `steps`."""
+        return int(fall_begins(self.steps, self.decay) + 1e-6)
+
+
+def fall_begins(steps: int, decay: float) -> float:
+    """The step at which the learning rates begin to fall. decay: a share of the steps, up to 1, or their number."""
+    return (1 - decay) * steps if decay <= 1 else max(0.0, steps - decay)

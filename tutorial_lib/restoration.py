@@ -128,6 +128,7 @@ class WaveletSynthesis(nn.Module):
         self.log_step = nn.ModuleList(QualityTable(torch.zeros(ROWS, 9 if n else 3)) for n in range(len(C) + 1))
         self.restoration = Restoration(C[0], C[1], half, quarter, blocks)
         self.register_buffer("colours", colour_matrix(), persistent=False)
+        self.reach = 4 * blocks + 8  # of the last features and the restoration, in positions of the finest level
 
     def forward(self, y_hat: Decoded, quality: Tensor, smaller: int = 0) -> Tensor:
         """quality (B,) -> (B, 3, H, W), in [0, 1] but for errors; or the small picture of level `smaller`.

@@ -201,29 +201,46 @@ class Checkerboard(nn.Module):
 
         Gives ŷ (B, n, h, w).
         """
-        h, w = f.shape[-2:]
-        known = f.new_zeros(len(f), self.n, h, w)
-        seen = [replicate(self.logarithms(other, whole))] if other is not None else []
-        for half, parities in enumerate(HALVES):
-            around = [*seen, replicate(self.logarithms(known, whole))] if half else seen
-            new = known
-            for row, column in parities:
-                here = (..., slice(row, None, 2), slice(column, None, 2))
-                mine = f[here]
-                if not mine.numel():
-                    continue
-                ends = row + 2 * mine.shape[-2] + 1, column + 2 * mine.shape[-1] + 1
-                z = self.first[half](mine, *(x[..., row : ends[0], column : ends[1]] for x in around), whole=whole)
-                z = self.second[half](z, plus=z, whole=whole)
-                m, s, *factor = self.third[half](z, whole=whole).split(self.n, dim=1)
-                if other is not None:
-                    grey = other[here].repeat(1, self.n // other.shape[1], 1, 1)
-                    follow = factor[0].clamp(-1, 1) * grey.clamp(-255, 255)  # below 2^24 in units of 2^-16
-                    m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
-                valid = None if where.valid is None else where.valid[here]
-                which = where._replace(row=row, column=column, valid=valid)
-                new = scattered(new, here, decoded(code, which, m, s + base[half]))
-            known = new
+        known = f.new_zeros(len(f), self.n, *f.shape[-2:])
+        seen = [] if other is None else [self.around(other, whole)]
+        for half in range(len(HALVES)):
+            around = [*seen, self.around(known, whole)] if half else seen
+            known = self.one_pass(half, f, around, known, code, where, base[half], whole, other)
+        return known
+
+    def around(self, known: Tensor, whole: bool) -> Tensor:
+        """Known bands (B, n, h, w) as `one_pass` looks at them."""
+        return replicate(self.logarithms(known, whole))
+
+    def one_pass(
+        self,
+        half: int,
+        f: Tensor,
+        around: list[Tensor],
+        known: Tensor,
+        code: SymbolCallback,
+        where: Pass,
+        base: Tensor,
+        whole: bool,
+        other: Tensor | None = None,
+    ) -> Tensor:
+        """One of the two passes: `known` (B, n, h, w), with its positions filled. around: of what is known."""
+        for row, column in HALVES[half]:
+            here = (..., slice(row, None, 2), slice(column, None, 2))
+            mine = f[here]
+            if not mine.numel():
+                continue
+            ends = row + 2 * mine.shape[-2] + 1, column + 2 * mine.shape[-1] + 1
+            z = self.first[half](mine, *(x[..., row : ends[0], column : ends[1]] for x in around), whole=whole)
+            z = self.second[half](z, plus=z, whole=whole)
+            m, s, *factor = self.third[half](z, whole=whole).split(self.n, dim=1)
+            if other is not None:
+                grey = other[here].repeat(1, self.n // other.shape[1], 1, 1)
+                follow = factor[0].clamp(-1, 1) * grey.clamp(-255, 255)  # below 2^24 in units of 2^-16
+                m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
+            valid = None if where.valid is None else where.valid[here]
+            which = where._replace(row=row, column=column, valid=valid)
+            known = scattered(known, here, decoded(code, which, m, s + base))
         return known
 
 
@@ -257,19 +274,32 @@ class Level(nn.Module):
 
         Gives ŷ (B, 9, h, w) and features (B, C, h, w).
         """
-        shape = (low.shape[-2], low.shape[-1])
+        f = self.begin(f, low, part, quality_map, whole)
+        (grey_pass, grey_base), (colour_pass, colour_base) = self.passes(part, valid, base)
+        grey = self.grey(f, code, grey_pass, grey_base, whole)
+        colour = self.colour(f, code, colour_pass, colour_base, whole, grey)
+        y_hat = torch.cat([grey, colour], dim=1)  # (B, 9, h, w)
+        return y_hat, self.end(f, y_hat, whole)
+
+    def begin(self, f: Tensor, low: Tensor, part: int, quality_map: Tensor, whole: bool) -> Tensor:
+        """The features that this level's own coefficients are predicted from."""
         f = self.up(f, whole=whole)
         if part > 1:  # the low-pass and the coarsest details have one size
-            f = twice(f, shape)
+            f = twice(f, (low.shape[-2], low.shape[-1]))
         seen = self.logarithms(surroundings(low, 2, whole), whole)
         f = self.before[0](replicate(f), replicate(seen), quality_map, whole=whole)
-        f = self.before[1](replicate(f), plus=f, whole=whole)
-        grey_pass = Pass(part, slice(0, 3), 0, 0, None if valid is None else valid[:3])
-        grey = self.grey(f, code, grey_pass, (base[:, 0:3], base[:, 9:12]), whole)
-        colour_pass = Pass(part, slice(3, 9), 0, 0, None if valid is None else valid[3:])
-        colour = self.colour(f, code, colour_pass, (base[:, 3:9], base[:, 12:18]), whole, grey)
-        y_hat = torch.cat([grey, colour], dim=1)  # (B, 9, h, w)
-        if self.after is not None:
-            f = self.after[0](f, replicate(self.logarithms(y_hat, whole)), whole=whole)
-            f = self.after[1](replicate(f), plus=f, whole=whole)
-        return y_hat, f
+        return self.before[1](replicate(f), plus=f, whole=whole)
+
+    @staticmethod
+    def passes(part: int, valid: Tensor | None, base: Tensor) -> list[tuple[Pass, tuple[Tensor, Tensor]]]:
+        """Of grey and of the colours: which coefficients, and the base log-scales of both halves."""
+        grey = Pass(part, slice(0, 3), 0, 0, None if valid is None else valid[:3])
+        colour = Pass(part, slice(3, 9), 0, 0, None if valid is None else valid[3:])
+        return [(grey, (base[:, 0:3], base[:, 9:12])), (colour, (base[:, 3:9], base[:, 12:18]))]
+
+    def end(self, f: Tensor, y_hat: Tensor, whole: bool) -> Tensor:
+        """The features for the next level, which know the coefficients; f as it is, if there is none."""
+        if self.after is None:
+            return f
+        f = self.after[0](f, replicate(self.logarithms(y_hat, whole)), whole=whole)
+        return self.after[1](replicate(f), plus=f, whole=whole)

@@ -27,7 +27,7 @@ from tutorial_lib.quality import LOWEST, ROW_SPACING, ROWS, QualityTable, given,
 from tutorial_lib.rans import BitstreamError, Decoder, encode_with_positions
 from tutorial_lib.subband_networks import Level, LowPass, Pass, SymbolCallback
 from tutorial_lib.wavelet import band_sizes, join, join_whole, sizes
-from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, check, self_test
+from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, check, self_test, straight
 
 
 class Coefficients(NamedTuple):
@@ -79,7 +79,7 @@ class SubbandPrior(Prior):
         return 1 + self.slices
 
     @property
-    def _tables(self) -> list[QualityTable]:
+    def tables(self) -> list[QualityTable]:
         """`base_log_scale`; a ModuleList does not tell of what kind its modules are."""
         return cast(list[QualityTable], list(self.base_log_scale))
 
@@ -91,11 +91,11 @@ class SubbandPrior(Prior):
         sides = sizes(shape, self.slices)  # of the picture, then of each level
         hint = quality_map(quality) * UNIT
         hint = torch.round(hint) if whole else hint
-        base = [table.rounded(quality, OUTPUT_UNIT) if whole else table(quality) for table in self._tables[:parts]]
+        base = [table.rounded(quality, OUTPUT_UNIT) if whole else table(quality) for table in self.tables[:parts]]
         with torch.autocast(quality.device.type, enabled=False):
             low, f = self.low_pass(sides[-1], code, base[0], hint, whole)
             coefficients, features = [low], [f]
-            low = low.detach()
+            low = self._for_contexts(low)
             for part in range(1, parts):
                 above = sides[-part - 1]  # the size of what this level was split from
                 valid = valid_places(above, quality.device)
@@ -103,11 +103,15 @@ class SubbandPrior(Prior):
                 coefficients.append(y_hat)
                 features.append(f)
                 if part < parts - 1:
-                    details = y_hat.detach().unflatten(1, (3, 3))
-                    low = (join_whole if whole else join)(low, details, above)
+                    details = self._for_contexts(y_hat).unflatten(1, (3, 3))
+                    low = rebuilt(low, details, above, whole)
         for side in reversed(sides[1 : self.parts - parts + 1]):
             coefficients.append(low.new_zeros(len(low), 9, *side))
         return Decoded(sides[0], coefficients, features)
+
+    def _for_contexts(self, y_hat: Tensor) -> Tensor:
+        """The low-pass that contexts see is made of these. In training, no gradient leads through it."""
+        return y_hat.detach() if self.training else y_hat
 
     # ---- the contract of a prior
 
@@ -136,7 +140,7 @@ class SubbandPrior(Prior):
     def check(self) -> None:
         """Raise ValueError if an encoder and a decoder might not find the same tables."""
         check(self)
-        if not all(table.values.isfinite().all() for table in self._tables):
+        if not all(table.values.isfinite().all() for table in self.tables):
             raise ValueError("a quality's log-scales are NaN or infinite: the weights have diverged.")
         self_test(self.saved.device)
 
@@ -203,8 +207,8 @@ class SubbandPrior(Prior):
             times = step / step_of(torch.full_like(given(condition), LOWEST + ROW_SPACING * row))
             low = y.parts[0] * times
             first, next_ = spread(low), spread(low.diff(dim=-1) if low.shape[-1] > 1 else low)
-            self._tables[0].values[row] = torch.cat([first, next_, next_ - 0.5, next_ - 0.5])
-            for table, part in zip(self._tables[1:], y.parts[1:], strict=True):
+            self.tables[0].values[row] = torch.cat([first, next_, next_ - 0.5, next_ - 0.5])
+            for table, part in zip(self.tables[1:], y.parts[1:], strict=True):
                 table.values[row] = spread(part * times).repeat(2)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -215,6 +219,15 @@ class SubbandPrior(Prior):
 def spread(y: Tensor) -> Tensor:
     """The log-scale of each channel: (B, C, h, w) -> (C,)."""
     return (y.abs().mean(dim=(0, 2, 3)) + 0.02).log2().clamp(laplace.LOWEST, laplace.HIGHEST)
+
+
+def rebuilt(low: Tensor, details: Tensor, shape: tuple[int, int], whole: bool) -> Tensor:
+    """`join`, in whole numbers with its gradient where one is wanted."""
+    if not whole:
+        return join(low, details, shape)
+    exact = join_whole(low.detach(), details.detach(), shape)
+    wanted = torch.is_grad_enabled() and (low.requires_grad or details.requires_grad)
+    return straight(join(low, details, shape), exact) if wanted else exact
 
 
 def valid_places(shape: tuple[int, int], device: torch.device) -> Tensor | None:

@@ -11,8 +11,13 @@ its `optimizer`, too; else that is Adam.
 noise that stands in for rounding. So a run is a function of its seed, and `Training.state` is the weights and what the
 optimizer remembers: who continues from there does what an uninterrupted run does, bit for bit on the same machine (a
 GPU adds in no fixed order, so there only nearly). Processes that train together draw the same and keep their share, so
-two of them with half a batch each compute what one does with all of it, up to the order of sums. (PyTorch's own engine,
-DDP; `training_run` starts it.)
+two of them with half a batch each compute what one does with all of it, up to the order of sums; and so does one that
+takes a batch in parts (`Recipe.accumulate`). (`training_run` starts them. PyTorch's DDP would average the gradients
+while they are computed, which pays for large networks. For these, one sum over all of them does, in twenty lines; and
+nothing holds on to the process group, whose threads have to end before Python does.)
+
+A GPU computes the transforms in half precision: bfloat16 where it can, else float16, whose narrow range needs the loss
+scaled (Micikevicius et al. 2018, "Mixed precision training").
 """
 
 from __future__ import annotations
@@ -29,11 +34,11 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from tutorial_lib.padding import reflect_pad
 from tutorial_lib.prior import Prior
-from tutorial_lib.recipe import LMBDA, MS_SSIM_SMALLEST, Recipe
+from tutorial_lib.quantization import share_of_batch
+from tutorial_lib.recipe import LMBDA, MS_SSIM_SMALLEST, Recipe, fall_begins
 from tutorial_lib.recipe import LOSSES as LOSS_NAMES
 from tutorial_lib.transform_codec import TransformCodec
 
@@ -65,15 +70,22 @@ class RandomCrops:
     ) -> None:
         if not photos:
             raise ValueError("There are no photos to take crops from.")
-        self.chances = None if weights is None else _shares(weights, len(photos))
+        # Running sums, the last one 1: by them, a weighted choice among a million photos takes no time.
+        sums = None if weights is None else np.cumsum(_shares(weights, len(photos)))
+        self.sums = None if sums is None else sums / sums[-1]
         self.photos, self.size, self.batch, self.scales, self.seed = photos, size, batch, scales, seed
 
     def __call__(self, step: int) -> Tensor:
-        return torch.stack([self._crop(np.random.default_rng((self.seed, step, n))) for n in range(self.batch)])
+        return self.rows(step, range(self.batch))
 
-    def _crop(self, rng: np.random.Generator) -> Tensor:
-        count = len(self.photos)
-        photo = self.photos[int(rng.integers(count) if self.chances is None else rng.choice(count, p=self.chances))]
+    def rows(self, step: int, places: Sequence[int]) -> Tensor:
+        """Those of a batch in these places only: (len(places), 3, size, size)."""
+        return torch.stack([self.one(step, place) for place in places])
+
+    def one(self, step: int, place: int) -> Tensor:
+        """That of a batch in this place: (3, size, size). Only the seed, the step and the place decide on it."""
+        rng = np.random.default_rng((self.seed, step, place))
+        photo = self.photos[self._choice(rng)]
         low, high = self.scales
         size = math.ceil(self.size / (low * (high / low) ** rng.random()))  # of what is cut out of the photo
         height, width = photo.shape[1:]
@@ -86,6 +98,11 @@ class RandomCrops:
             shape = (self.size, self.size)
             crop = F.interpolate(crop, shape, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
         return crop[0].flip(-1) if rng.random() < 0.5 else crop[0]  # (3, size, size)
+
+    def _choice(self, rng: np.random.Generator) -> int:
+        if self.sums is None:
+            return int(rng.integers(len(self.photos)))
+        return int(self.sums.searchsorted(rng.random(), side="right"))
 
 
 def _shares(weights: Sequence[float], count: int) -> NDArray[np.float64]:
@@ -148,9 +165,10 @@ LOSSES: dict[str, Loss] = dict(zip(LOSS_NAMES, (rate_distortion, rate_ms_ssim), 
 class Training:
     """A run: `for record in training: …` takes the steps that are left; `state` and `restore` stop and continue it.
 
-    batches: gives x (B, 3, H, W) in [0, 1] for the number of a step; `RandomCrops`, for example.
+    batches: gives x (B, 3, H, W) in [0, 1] for the number of a step; `RandomCrops`, for example. One with `rows(step,
+             places)` and a `batch`, B, is only asked for this process's rows.
     loss:    see `rate_distortion`.
-    start:   begin with the prior at what crops tell (`TransformCodec.start_at`): those of the steps behind the last.
+    start:   begin with the prior at what crops tell (`TransformCodec.start_at`): those of steps that no run reaches.
 
     Under torchrun each process builds the same `Training` and takes its share of each batch.
     """
@@ -167,18 +185,26 @@ class Training:
     ) -> None:
         self.batches, self.recipe, self.loss, self.seed = batches, recipe or Recipe(), loss, seed
         self.step = 0
+        self.spent = {"seconds": 0.0, "core_seconds": 0.0}  # so far, by whoever takes the steps
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        if self.recipe.batch % self.world:
-            raise ValueError(f"a batch of {self.recipe.batch} cannot be shared evenly by {self.world} processes.")
+        self.parts = self.world * self.recipe.accumulate
+        if self.recipe.batch % self.parts:
+            each = f" of {self.recipe.accumulate} parts each" * (self.recipe.accumulate > 1)
+            raise ValueError(f"a batch of {self.recipe.batch} cannot be shared evenly by {self.world} processes{each}.")
         if start:
-            codec.start_at(torch.cat([batches(self.recipe.steps + n) for n in range(START_BATCHES)]).to(codec.device))
+            codec.start_at(torch.cat([batches(START + n) for n in range(START_BATCHES)]).to(codec.device))
         self.codec, self.device = codec.to(device), torch.device(device)
+        if self.world > 1:  # the first one's weights, in case that another machine rounds differently
+            for value in codec.state_dict().values():
+                dist.broadcast(value, 0)
+        self.precision = half_precision(self.device)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == torch.float16)
         groups, seen = [], set[int]()
         names = [group["name"] for group in codec.parameter_groups()]
         if strange := sorted(set(self.recipe.rates) - set(names)):
             raise ValueError(f"the recipe has a rate for {strange[0]!r}; this codec's groups are {', '.join(names)}.")
         for group in codec.parameter_groups():
-            rate = self.recipe.rates.get(group["name"], group["lr"])
+            rate = self.recipe.rates.get(group["name"], group["lr"]) * self.recipe.rate_factor
             fresh = [p for p in group["params"] if id(p) not in seen]  # shared weights count once
             seen |= {id(p) for p in fresh}
             if rate > 0:
@@ -187,7 +213,6 @@ class Training:
         self.clipped = [p for group in groups if group.get("clip", True) for p in group["params"]]
         self.unclipped = [p for group in groups if not group.get("clip", True) for p in group["params"]]
         self.average = _copies(codec) if self.recipe.average else None  # of the weights, by name
-        self.network: nn.Module = DistributedDataParallel(codec) if self.world > 1 else codec
 
     def __iter__(self) -> Iterator[dict[str, float]]:
         """Yields {"loss", "bpp", "mse"}, means of the whole batch, after each step.
@@ -199,32 +224,74 @@ class Training:
             yield self._one_step()
 
     def _one_step(self) -> dict[str, float]:
-        torch.manual_seed(seed_of(self.seed, self.step))  # of the noise inside the codec
-        x = self.batches(self.step)
-        condition = self.codec.sample_condition(len(x), torch.Generator().manual_seed(seed_of(self.seed, self.step, 1)))
-        x, condition = self._share(x), None if condition is None else self._share(condition)
-        chosen = self.codec.lagrange_multiplier(condition)
-        lmbda = self.recipe.lmbda if chosen is None else chosen
-        factor = cosine_schedule(self.step, self.recipe.steps, self.recipe.warm_up, self.recipe.decay)
+        recipe = self.recipe
+        factor = cosine_schedule(self.step, recipe.steps, recipe.warm_up, recipe.decay)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * factor
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            output = self.network(x, condition)
-        losses = self.loss(output, x, lmbda, min(1.0, self.step / max(1, self.recipe.rate_warm_up)))
-        record = self._over_all({"loss": losses["cost"], **{n: v for n, v in losses.items() if n != "cost"}})
         self.optimizer.zero_grad()
-        (losses["cost"] * (LMBDA / lmbda) ** BALANCE).mean().backward()
-        norm = nn.utils.clip_grad_norm_(self.clipped, self.recipe.clip)  # of gradients, already averaged over processes
+        rows, count = self._rows()
+        condition = self.codec.sample_condition(count, torch.Generator().manual_seed(seed_of(self.seed, self.step, 1)))
+        parts = rows.chunk(recipe.accumulate)
+        conditions = [None] * self.parts if condition is None else condition.chunk(self.parts)
+        first = self.rank * recipe.accumulate  # the place of its first part among all processes' parts
+        record = self._over_all(
+            [self._backward(x, conditions[place], place) for place, x in enumerate(parts, start=first)]
+        )
+        self._average_gradients()
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.clipped, recipe.clip)  # of gradients, already averaged over processes
         norm = norm + nn.utils.clip_grad_norm_(self.unclipped, math.inf)  # which only looks at these
-        if not (math.isfinite(record["loss"]) and norm.isfinite()):  # in one process, so in all
+        # A gradient too large for float16 only says that the loss is scaled too much: such a step is left out.
+        scaled_too_much = self.scaler.is_enabled() and self.scaler.get_scale() > 1
+        if not (math.isfinite(record["loss"]) and (norm.isfinite() or scaled_too_much)):  # in one process, so in all
             raise ValueError(
                 f"the loss of step {self.step} is {record['loss']:.4g} with a gradient of length {norm.item():.4g}: "
                 "the training has diverged; look at the crops, or try another seed or smaller learning rates."
             )
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.step += 1
         self._update_average()
         return record
+
+    def _rows(self) -> tuple[Tensor, int]:
+        """This process's rows of the step's batch, and how many rows the whole batch has."""
+        torch.manual_seed(seed_of(self.seed, self.step))
+        batches: Any = self.batches
+        if hasattr(batches, "rows"):
+            share = batches.batch // self.world
+            places = range(self.rank * share, (self.rank + 1) * share)
+            return batches.rows(self.step, places), batches.batch
+        whole = batches(self.step)
+        return whole.chunk(self.world)[self.rank], len(whole)
+
+    def _backward(self, x: Tensor, condition: Tensor | None, place: int) -> dict[str, Tensor]:
+        """Adds the gradients of one part of the batch; its mean losses. place: among all parts of the batch."""
+        x, condition = x.to(self.device), None if condition is None else condition.to(self.device)
+        chosen = self.codec.lagrange_multiplier(condition)
+        lmbda = self.recipe.lmbda if chosen is None else chosen
+        torch.manual_seed(seed_of(self.seed, self.step))  # of the noise inside the codec
+        half = torch.autocast(self.device.type, self.precision, enabled=self.precision is not None)
+        with half, share_of_batch(place, self.parts):
+            output = self.codec(x, condition)
+        losses = self.loss(output, x, lmbda, min(1.0, self.step / max(1, self.recipe.rate_warm_up)))
+        loss = (losses["cost"] * (LMBDA / lmbda) ** BALANCE).mean() / self.recipe.accumulate
+        self.scaler.scale(loss).backward()
+        return {"loss" if name == "cost" else name: value.detach().float().mean() for name, value in losses.items()}
+
+    @torch.no_grad()
+    def _average_gradients(self) -> None:
+        """Over the processes, in one sum. A weight that none of them has a gradient of keeps none."""
+        if self.world == 1:
+            return
+        weights = self.clipped + self.unclipped
+        used = torch.tensor([float(p.grad is not None) for p in weights], device=self.device)
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in weights]
+        summed = torch.cat([used, *(g.flatten().float() for g in gradients)])
+        dist.all_reduce(summed)
+        used, *means = summed.split([len(weights), *(p.numel() for p in weights)])
+        for p, times, mean in zip(weights, used.tolist(), means, strict=True):
+            p.grad = (mean / self.world).view_as(p).to(p.dtype) if times else None
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -233,16 +300,12 @@ class Training:
             for name, parameter in self.codec.named_parameters():
                 self.average[name].lerp_(parameter, 1 - kept)
 
-    def _share(self, whole: Tensor) -> Tensor:
-        """This process's rows of a batch."""
-        return whole.chunk(self.world)[self.rank].to(self.device)
-
-    def _over_all(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        """Means over the batch and the processes."""
-        values = torch.stack([value.detach().float().mean() for value in losses.values()])
+    def _over_all(self, losses: list[dict[str, Tensor]]) -> dict[str, float]:
+        """Means over the parts of a batch, which are equal, and the processes."""
+        values = torch.stack([torch.stack(list(part.values())) for part in losses]).mean(dim=0)
         if self.world > 1:
             dist.all_reduce(values)
-        return dict(zip(losses, (values / self.world).tolist(), strict=True))
+        return dict(zip(losses[0], (values / self.world).tolist(), strict=True))
 
     def any_rank(self, here: bool) -> bool:
         """Is it true in any of the processes?"""
@@ -258,7 +321,8 @@ class Training:
         """
         average = {} if self.average is None else {"average": self.average}
         rest = {"codec": self.codec.state_dict(), "optimizer": self.optimizer.state_dict()}
-        return {"step": self.step, **rest, **average}
+        scaler = {"scaler": self.scaler.state_dict()} if self.scaler.is_enabled() else {}
+        return {"step": self.step, **rest, **average, **scaler}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` gave."""
@@ -266,6 +330,8 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average = {name: state["average"][name].to(mean, copy=True) for name, mean in self.average.items()}
+        if self.scaler.is_enabled() and "scaler" in state:
+            self.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
 
     def finish(self) -> TransformCodec:
@@ -279,7 +345,7 @@ class Training:
         return self.codec
 
 
-START_BATCHES = 4  # whose latents a prior begins at
+START, START_BATCHES = 10**8, 4  # the steps, beyond any run's, whose crops a prior begins at
 AVERAGE_START = 10  # steps: a running mean first forgets what there was before
 
 
@@ -287,12 +353,24 @@ def _copies(codec: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach().clone() for name, parameter in codec.named_parameters()}
 
 
+def half_precision(device: torch.device, capability: tuple[int, int] | None = None) -> torch.dtype | None:
+    """What a device computes fast, and with fewer bits: bfloat16, float16, or None, which leaves it at float32.
+
+    capability: of an NVIDIA GPU, such as (7, 5) of Colab's T4; None: that of the one that is here.
+    """
+    if device.type != "cuda":
+        return None
+    found = torch.cuda.get_device_capability(device) if capability is None else capability
+    return torch.bfloat16 if found >= (8, 0) else torch.float16 if found >= (7, 0) else None
+
+
 def cosine_schedule(step: int, steps: int, warm_up: int, decay: float = 1.0) -> float:
     """The learning rates' factor: a short rise, then down along half a cosine to a hundredth.
 
-    decay: the share of the steps, at the end, over which it falls. Between rise and fall it is 1.
+    decay: over how much of the run it falls, at the end: a share of the steps, up to 1, or their number. Between rise
+    and fall it is 1.
     """
-    begin = (1 - decay) * steps
+    begin = fall_begins(steps, decay)
     fall = (step - begin) / (steps - begin) if step > begin else 0.0
     return min(1, (step + 1) / max(1, warm_up)) * (0.505 + 0.495 * math.cos(math.pi * fall))
 

@@ -1,20 +1,24 @@
 """A training run on disk: begun, kept, stopped at any moment, continued to the bit; in one process or in many.
 
-Until a run is done, what it continues from lies in a file of its own: a checksum, what the run is (so that it is not
-continued as another one), and `Training.state`. It is written whole, so there is always one that is intact.
+What a run continues from lies in a file of its own: a checksum, what the run is (so that it is not continued as another
+one), and `Training.state`. It is written whole, so there is always one that is intact. `RunFiles` has a second one
+while the learning rates fall, and the first stays as it was before: from there the run can be made longer, even after
+its end.
 
-Under torchrun there are many processes. `process_group` joins them; only the first, of rank 0, prints and writes files.
+Under torchrun there are many processes. `process_group` joins them; only the first, of rank 0, prints, writes and reads
+files: the others hear from it what they hold.
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import io
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +28,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from tqdm import tqdm
 
 from tutorial_lib.cdf import sealed, unsealed
 from tutorial_lib.files.atomic_write import atomic_write
+from tutorial_lib.recipe import Recipe, fall_begins
 from tutorial_lib.training import Training
 
 MAGIC = b"RUN2"  # what a kept run begins with; the digit is the version
@@ -42,55 +46,135 @@ def keep(training: Training, path: Path, description: Mapping[str, Any]) -> None
     """Write down what `restore` continues from. description: what kind of run it is; numbers and strings."""
     if is_rank_zero():
         file = io.BytesIO()
-        torch.save({"run": dict(description), **training.state()}, file)
+        torch.save({"run": dict(description), "spent": training.spent, **training.state()}, file)
         atomic_write(path, sealed(MAGIC, file.getvalue()))
 
 
 def restore(training: Training, path: Path, description: Mapping[str, Any]) -> None:
-    """Continue a run that was kept. Raises ValueError if it is damaged, or of another description."""
-    data = path.read_bytes()
-    try:
-        state = torch.load(io.BytesIO(unsealed(MAGIC, data, "bytes of a run")), map_location="cpu", weights_only=True)
-        before = state["run"]
-    except Exception:  # anything may be in the file
-        raise ValueError(f"{str(path)!r} is no unfinished run, or is damaged; delete it to start anew.") from None
+    """Continue a run that was kept. Raises ValueError if it is damaged, or of another description.
+
+    Its "steps" and "decay" may be others as long as its learning rates have not begun to fall, before or now.
+    """
+    state = _read(path, from_rank_zero(path.read_bytes() if is_rank_zero() else None, training.device) or b"")
+    before = state["run"]
     other = [name for name in description if before.get(name) != description[name]]
-    if other:
+    if set(other) <= EXTENDED <= before.keys():
+        _check_extension(state["step"], before, training.recipe, path)
+    elif other:
         raise ValueError(f"{str(path)!r} was begun with other {' and '.join(other)}; give the same, or delete it.")
     try:
         training.restore(state)
     except (RuntimeError, KeyError, ValueError):
         raise ValueError(f"{str(path)!r} holds the weights of another codec; delete it to start anew.") from None
+    training.spent = {**training.spent, **state.get("spent", {})}
+
+
+EXTENDED = {"steps", "decay"}  # what of a run may change before its learning rates fall
+
+
+def _read(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        state = torch.load(io.BytesIO(unsealed(MAGIC, data, "bytes of a run")), map_location="cpu", weights_only=True)
+        return {**state, "run": dict(state["run"])}
+    except Exception:  # anything may be in the file
+        raise ValueError(f"{str(path)!r} is no unfinished run, or is damaged; delete it to start anew.") from None
+
+
+def _check_extension(step: int, before: Mapping[str, Any], recipe: Recipe, path: Path) -> None:
+    """Raise ValueError unless a run that stands at a step may go on by another recipe's number of steps."""
+    steps, decay = int(before["steps"]), float(before["decay"])
+    if (steps, decay) == (recipe.steps, recipe.decay):
+        return
+    landing = int(fall_begins(steps, decay) + 1e-6)
+    if step > landing:
+        raise ValueError(
+            f"{str(path)!r} stands at step {step:,}, and its learning rates fall since step {landing:,}, so it cannot "
+            f"be made longer or shorter than {steps:,} steps; give the same --steps and --decay, or delete it."
+        )
+    if step > recipe.landing:
+        raise ValueError(
+            f"{str(path)!r} stands at step {step:,}, and in a run of {recipe.steps:,} steps the learning rates would "
+            f"have begun to fall at step {recipe.landing:,}; give more steps."
+        )
+
+
+class RunFiles:
+    """What a run continues from: `path` and, while its learning rates fall, `falling` beside it.
+
+    description: what the run is; with the "steps" and "decay" of `recipe` among it.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe, description: Mapping[str, Any]) -> None:
+        self.path, self.recipe, self.description = path, recipe, description
+        self.falling = falling_of(path)
+
+    def keep(self, training: Training) -> None:
+        """Write down where it stands."""
+        falls = 0 < self.recipe.landing < training.step
+        keep(training, self.falling if falls else self.path, self.description)
+
+    def restore(self, training: Training) -> bool:
+        """Continue from there: on its way down if that is of the same length, else from before. False: from nowhere.
+
+        Raises ValueError as `restore` does.
+        """
+        falling, path = (here_on_rank_zero(each, training.device) for each in (self.falling, self.path))
+        if falling and path and not self._is_same(training):
+            falling = False
+        if not (falling or path):
+            return False
+        restore(training, self.falling if falling else self.path, self.description)
+        if not falling and is_rank_zero():
+            self.falling.unlink(missing_ok=True)
+        return True
+
+    def _is_same(self, training: Training) -> bool:
+        """Is what falls already of these very numbers of steps?"""
+        data = from_rank_zero(self.falling.read_bytes() if is_rank_zero() else None, training.device)
+        before = _read(self.falling, data or b"")["run"]
+        return all(before.get(name) == self.description[name] for name in EXTENDED)
+
+    def finish(self) -> None:
+        """The run is done. What it can be made longer from stays, if its learning rates were ever constant."""
+        self.falling.unlink(missing_ok=True)
+        if not self.recipe.landing:
+            self.path.unlink(missing_ok=True)
+
+
+def falling_of(path: Path) -> Path:
+    """The file beside a run's that is written while its learning rates fall."""
+    return path.with_name(path.name + ".falling")
 
 
 def check_room(training: Training, folder: Path) -> None:
     """Raise OSError if the folder cannot be written to, ValueError if it has no room for what a run keeps there.
 
-    That is two states, the next one beside the last, and the finished checkpoint.
+    That is two states, the next one beside the last; a third where learning rates fall; and the finished checkpoint.
     """
     with tempfile.TemporaryFile(dir=folder):
         pass
     weights = sum(parameter.nbytes for parameter in training.codec.parameters())
     size_of = getattr(training.optimizer, "state_bytes", lambda: 2 * weights)  # Adam keeps two moments of each weight
     state = weights + size_of() + (weights if training.average is not None else 0)
-    needed, free = 2 * state + weights, shutil.disk_usage(folder).free
+    states = 3 if 0 < training.recipe.landing < training.recipe.steps else 2
+    needed, free = states * state + weights, shutil.disk_usage(folder).free
     if free < needed:
         raise ValueError(
             f"the folder {str(folder)!r} has room for {free / 1e6:,.0f} MB, and {needed / 1e6:,.0f} MB are needed."
         )
 
 
-def digest_of(photos: Mapping[str, Tensor]) -> str:
-    """Tells these photos from all others. name: uint8 (3, H, W)."""
-    digest = hashlib.sha256()
-    for name, photo in photos.items():
-        digest.update(os.fsencode(name) + repr(tuple(photo.shape)).encode())
-        digest.update(photo.numpy().tobytes())
-    return digest.hexdigest()
+def take_steps(
+    training: Training,
+    keep_now: Callable[[], None],
+    save_every: int,
+    after_each: Callable[[dict[str, float]], str] = lambda record: "",
+) -> None:
+    """All that are left, with a progress bar. Raises KeyboardInterrupt after Ctrl-C or SIGTERM, with the state kept.
 
-
-def take_steps(training: Training, keep_now: Callable[[], None], save_every: int) -> None:
-    """All that are left, with a progress bar. Raises KeyboardInterrupt after Ctrl-C or SIGTERM, with the state kept."""
+    after_each: is given each step's losses; what it returns stands in the bar. The state is kept after so many steps,
+    and where the learning rates begin to fall.
+    """
     bar = tqdm(
         desc="training",
         total=training.recipe.steps,
@@ -100,24 +184,31 @@ def take_steps(training: Training, keep_now: Callable[[], None], save_every: int
         bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt}, ETA {remaining}{postfix}",
     )
     recent: deque[dict[str, float]] = deque(maxlen=SHOWN)
+    times = {"seconds": time.monotonic, "core_seconds": time.process_time}
+    begun = {name: training.spent[name] - clock() for name, clock in times.items()}
     with bar, stop_signals() as pressed:
         for record in training:
+            training.spent = {name: begun[name] + clock() for name, clock in times.items()}
             recent.append(record)
-            bar.set_postfix_str(_progress(recent), refresh=False)
+            bar.set_postfix_str(_progress(recent) + after_each(record), refresh=False)
             bar.update()
             stopped = training.any_rank(pressed())
-            if stopped or training.step % save_every == 0:
+            if stopped or training.step % save_every == 0 or training.step == training.recipe.landing:
                 keep_now()
             if stopped:
                 bar.close()
                 raise KeyboardInterrupt
 
 
+def decibels(record: Mapping[str, float]) -> float:
+    """The PSNR of a step's squared error."""
+    return float(-10 * np.log10(max(record["mse"], 1e-12)))
+
+
 def _progress(records: deque[dict[str, float]]) -> str:
     """Means over the last steps, for the progress bar."""
     bpp = np.mean([record["bpp"] for record in records])
-    dB = np.mean([-10 * np.log10(max(record["mse"], 1e-12)) for record in records])
-    return f"{bpp:.3f} bpp, PSNR {dB:.2f} dB"
+    return f"{bpp:.3f} bpp, PSNR {np.mean([decibels(record) for record in records]):.2f} dB"
 
 
 @contextmanager
@@ -153,11 +244,37 @@ def process_group(device: str | None) -> Iterator[str]:
         return
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
+    # PyTorch's optimizers import this module, and its functions have the process group, if there is one by then, among
+    # their default arguments: it would outlive `destroy_process_group`, and its threads the interpreter. A thread that
+    # then lets go of a tensor ends the process by SIGABRT. Imported before there is a group, it holds none.
+    importlib.import_module("torch.distributed.nn")
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield device
     finally:
-        dist.destroy_process_group()
+        dist.destroy_process_group()  # which ends its threads, too, as nothing else holds the group
+
+
+def from_rank_zero(data: bytes | None, device: torch.device) -> bytes | None:
+    """What the first process has. Other machines need not see its files."""
+    if not dist.is_initialized():
+        return data
+    size = torch.tensor([-1 if data is None else len(data)], device=device)
+    dist.broadcast(size, 0)
+    if size.item() < 0:
+        return None
+    content = torch.zeros(int(size.item()), dtype=torch.uint8, device=device)
+    if not len(content):
+        return b""
+    if data:
+        content.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+    dist.broadcast(content, 0)
+    return content.cpu().numpy().tobytes()
+
+
+def here_on_rank_zero(path: Path, device: str | torch.device) -> bool:
+    """Does the first process see such a file?"""
+    return from_rank_zero(b"" if is_rank_zero() and path.exists() else None, torch.device(device)) is not None
 
 
 def is_rank_zero() -> bool:

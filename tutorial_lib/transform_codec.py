@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import json
 import operator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,6 +46,9 @@ class TransformCodec(nn.Module):
 
     The frame hands y on and never looks into it: it may be another structure that the three agree on.
 
+    A codec whose encoder can search for better files sets `efforts` (from 0, one pass) and `default_effort`, and has a
+    `searched`. One that can decode a smaller picture sets `halvings`, and its `decompress` takes `smaller`.
+
     A variable-rate codec sets `qualities` (whole numbers from 1 to 255 at most) and `default_quality`, and says how
     much distortion counts at each (`lagrange_multiplier`); its transforms take the condition, too. For qualities from 1
     to 100, `quality.VariableRateCodec` has all of this.
@@ -61,6 +65,9 @@ class TransformCodec(nn.Module):
     settings: dict[str, Any]
     qualities: range | None = None  # None: it has one rate
     default_quality: int | None = None
+    efforts: range = range(1)
+    default_effort: int = 0
+    halvings: int = 0  # how often `decode` can halve a picture's sides
     checkpoint: str | None = None  # the file, among those that come with the course, that `load()` takes
 
     def __init__(self, analysis: nn.Module, synthesis: nn.Module, prior: Prior, stride: int) -> None:
@@ -88,17 +95,39 @@ class TransformCodec(nn.Module):
         return {"x_hat": crop(self._synthesise(y_hat, condition), padding), "likelihoods": likelihoods}
 
     @torch.no_grad()
-    def compress(self, x: Tensor, quality: int | None = None) -> dict[str, Any]:
+    def compress(
+        self,
+        x: Tensor,
+        quality: int | None = None,
+        effort: int = 0,
+        on_round: Callable[[], object] | None = None,
+    ) -> dict[str, Any]:
         """x (B, 3, H, W) in [0, 1] -> {"strings": for each part one list of B strings, "shape": (H, W)}.
+
+        effort: one of `efforts`; at 0, what is decoded equals the forward pass. on_round: called after each round of
+        the search, if there is one.
 
         Raises RuntimeError before `build_coder`, ValueError where the latent is not finite.
         """
+        if self.check_effort(effort) and len(x) > 1:  # each picture is searched for itself
+            each = [self.compress(one, quality, effort, on_round)["strings"] for one in x.split(1)]
+            strings = [[string for (string,) in part] for part in zip(*each, strict=True)]
+            return {"strings": strings, "shape": tuple(x.shape[-2:])}
         condition = self.condition(quality, x)
         padded, _ = pad_to_multiple(x, self.stride)
-        strings = self.prior.compress(self._analyse(padded, condition), condition)
+        y = self._analyse(padded, condition)
+        if effort:
+            y = self.searched(y, padded, condition, effort, on_round)
+        strings = self.prior.compress(y, condition)
         if not all(len(part) == len(x) and all(isinstance(string, bytes) for string in part) for part in strings):
             raise TypeError(f"{type(self.prior).__name__}.compress gives a list of one string an image for each part.")
         return {"strings": strings, "shape": tuple(x.shape[-2:])}
+
+    def searched(
+        self, y: Latent, x: Tensor, condition: Tensor | None, effort: int, on_round: Callable[[], object] | None
+    ) -> Latent:
+        """A y for a picture x (1, 3, H, W) that costs less than this one. effort: above 0, one of `efforts`."""
+        raise NotImplementedError
 
     @torch.no_grad()
     def decompress(self, strings: Strings, shape: tuple[int, int], quality: int | None = None) -> dict[str, Tensor]:
@@ -144,6 +173,31 @@ class TransformCodec(nn.Module):
             span = f"from {max(1, self.qualities[0])} to {min(255, self.qualities[-1])}"
             raise ValueError(f"a quality is a whole number {span}, not {quality!r}.")
         return number
+
+    def check_effort(self, effort: int | None) -> int:
+        """The effort as a whole number, None as the default. Raises ValueError for one that this codec lacks."""
+        if effort is None:
+            return self.default_effort
+        try:
+            number = None if isinstance(effort, bool | np.bool_) else operator.index(effort)
+        except TypeError:
+            number = None
+        if number is None or number not in self.efforts:
+            if len(self.efforts) == 1:
+                raise ValueError(f"this codec's encoder does not search; leave the effort {effort!r} out.")
+            raise ValueError(f"an effort is a whole number from 0 to {self.efforts[-1]}, not {effort!r}.")
+        return number
+
+    def rounds(self, effort: int) -> int:
+        """How many rounds of search an effort stands for: how often `encode` calls on_round, at most."""
+        return 0
+
+    def check_smaller(self, smaller: int) -> None:
+        """Raise ValueError unless pictures can be decoded with their sides halved so often."""
+        if not 0 <= smaller <= self.halvings:
+            if not self.halvings:
+                raise ValueError("this codec decodes pictures in their full size only.")
+            raise ValueError(f"a picture can be halved 0 to {self.halvings} times, not {smaller}.")
 
     def _analyse(self, x: Tensor, condition: Tensor | None) -> Latent:
         y = self.analysis(x) if condition is None else self.analysis(x, condition)
@@ -199,32 +253,40 @@ class TransformCodec(nn.Module):
 
     # ---- pictures and files
 
-    def encode(self, image: Tensor | Image.Image, quality: int | None = None) -> bytes:
+    def encode(
+        self,
+        image: Tensor | Image.Image,
+        quality: int | None = None,
+        effort: int | None = None,
+        on_round: Callable[[], object] | None = None,
+    ) -> bytes:
         """A picture, uint8 (3, H, W) or Pillow's, to the bytes of a .lic file.
 
-        quality: of a variable-rate codec, one of its `qualities`; None: its default.
+        quality:  of a variable-rate codec, one of its `qualities`; None: its default.
+        effort:   one of its `efforts`: more takes longer, for a file that costs less; None: its default.
+        on_round: called after each round of the search, to show that something happens.
         Raises ValueError for pictures and qualities that cannot be coded, RuntimeError before `build_coder`.
         """
         image = from_pil(image) if isinstance(image, Image.Image) else image
         if image.dtype != torch.uint8 or image.dim() != 3 or len(image) != 3:
             raise ValueError(f"a picture is uint8 (3, H, W), not {image.dtype} {tuple(image.shape)}.")
-        quality, name = self.check_quality(quality), self._known_name()
+        quality, effort, name = self.check_quality(quality), self.check_effort(effort), self._known_name()
         height, width = image.shape[1:]
         bitstream.check_size(width, height)
-        parts = self.compress(to_float(image).to(self.device), quality)["strings"]
-        strings = tuple(part[0] for part in parts)
+        strings = tuple(self.strings_of(image, quality, effort, on_round))
         required = self.prior.required_parts if self.prior.slices else None
         said = (self.fingerprint(), strings, name, quality or 0, required)
         return bitstream.pack(bitstream.Stream(width, height, *said))
 
-    def decode(self, data: bytes, slices: int | None = None) -> Tensor:
+    def decode(self, data: bytes, slices: int | None = None, smaller: int = 0) -> Tensor:
         """The bytes of a .lic file to the picture, uint8 (3, H, W).
 
         slices: stop after so many, for a picture of less detail, which a file that was cut short may hold, too.
-        Raises rans.BitstreamError for bytes that are damaged, or of another codec; ValueError for slices that there
-        are not.
+        smaller: halve its sides so often, rounded up, and decode (and need) only the slices that are left for that.
+        Raises rans.BitstreamError for bytes that are damaged, or of another codec; ValueError for slices and sizes that
+        there are not.
         """
-        wanted = None if slices is None else self._parts_of(slices)
+        wanted = self._strings_wanted(slices, smaller)
         stream = bitstream.unpack(data, wanted)
         stream.check_made_by(self._known_name(), self.fingerprint())
         if stream.quality not in (self.qualities or (0,)):
@@ -232,9 +294,35 @@ class TransformCodec(nn.Module):
         if wanted is None and self.prior.slices and len(stream.strings) != self._parts_of(self.prior.slices):
             held, whole = len(stream.strings), self._parts_of(self.prior.slices)
             raise BitstreamError(f"the file holds {held} string(s), while a picture with all its slices takes {whole}.")
-        strings = [[string] for string in stream.strings]
-        x_hat = self.decompress(strings, (stream.height, stream.width), stream.quality or None)["x_hat"]
+        return self.picture_of(stream.strings, (stream.height, stream.width), stream.quality or None, smaller)
+
+    def memory_to_encode(self, shape: tuple[int, int], effort: int) -> int | None:
+        """About how many bytes `encode` needs for a picture (H, W), beside the codec; None: nobody knows."""
+        return None
+
+    def memory_to_decode(self, shape: tuple[int, int], smaller: int = 0) -> int | None:
+        """The same of `decode`."""
+        return None
+
+    def strings_of(
+        self, image: Tensor, quality: int | None, effort: int, on_round: Callable[[], object] | None
+    ) -> list[bytes]:
+        """What `encode` puts into the file, of an image uint8 (3, H, W)."""
+        parts = self.compress(to_float(image).to(self.device), quality, effort, on_round)["strings"]
+        return [string for (string,) in parts]
+
+    def picture_of(self, strings: Sequence[bytes], shape: tuple[int, int], quality: int | None, smaller: int) -> Tensor:
+        """What `decode` makes of a file's strings: uint8 (3, H, W)."""
+        more = {"smaller": smaller} if smaller else {}
+        x_hat = self.decompress([[string] for string in strings], shape, quality, **more)["x_hat"]
         return to_uint8(x_hat.cpu())
+
+    def _strings_wanted(self, slices: int | None, smaller: int) -> int | None:
+        """How many strings to read; None: all."""
+        self.check_smaller(smaller)
+        if slices is None and smaller:
+            slices = self.prior.slices - smaller
+        return None if slices is None else self._parts_of(slices)
 
     def _parts_of(self, slices: int) -> int:
         """How many strings a picture of so many slices takes. Raises ValueError for slices that there are not."""

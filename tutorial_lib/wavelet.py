@@ -42,9 +42,13 @@ def colour_matrix() -> Tensor:
 
 
 def turn_colours(x: Tensor, matrix: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, 3, H, W), each pixel times the matrix; its transpose turns back."""
-    with torch.autocast(x.device.type, enabled=False):  # a picture's 8 bits need all of float32
-        return torch.einsum("kc,bchw->bkhw", matrix, x.float())
+    """(B, 3, H, W) -> (B, 3, H, W), each pixel times the matrix; its transpose turns back.
+
+    Summed in one order, not as a product of matrices: so a pixel's result does not depend on the picture's size.
+    """
+    x = x.float()  # a picture's 8 bits need all of it
+    columns = matrix.T[:, :, None, None]  # (3, 3, 1, 1)
+    return columns[0] * x[:, 0:1] + columns[1] * x[:, 1:2] + columns[2] * x[:, 2:3]
 
 
 def half(size: tuple[int, int]) -> tuple[int, int]:

@@ -114,7 +114,8 @@ class WholeLayer(nn.Module):
     def _kept_weights(self) -> tuple[list[Tensor], Tensor]:
         """`whole_weights`, made anew when parameters or the mode have changed since."""
         parameters = [*self.weights, self.bias]
-        if torch.is_grad_enabled() or any(p.is_inference() for p in parameters):
+        learning = torch.is_grad_enabled() and any(p.requires_grad for p in parameters)
+        if learning or any(p.is_inference() for p in parameters):
             return self.whole_weights()
         version = [(p._version, p.data_ptr()) for p in parameters]
         if self._kept is None or self._kept[0] != version:

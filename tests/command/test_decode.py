@@ -133,3 +133,24 @@ def test_a_device_is_never_replaced(refused, table: Path) -> None:
     os.mkfifo("pipe.png")
     assert "is a device or a pipe" in refused("decode", "photo.lic", "pipe.png")
     assert stat.S_ISFIFO(os.stat("pipe.png").st_mode)
+
+
+@pytest.mark.parametrize("scale", ["1/1", "1/3", "0.5", "2", "1/131072", "half", ""])
+def test_scales_that_there_are_not(refused, table: Path, scale: str) -> None:
+    sentence = refused("decode", "photo.lic", "new.png", "--scale", scale)
+    assert sentence == f"--scale is 1/2, 1/4, 1/8 and so on, not {scale!r}."
+
+
+def test_codecs_without_smaller_pictures(refused, table: Path) -> None:
+    sentence = refused("decode", "first.lic", "new.png", "--scale", "1/2")
+    assert sentence == "'first.lic' was made by first_codec and has no slices; leave --scale out."
+    sentence = refused("decode", "photo.lic", "new.png", "--scale", "1/4")
+    assert sentence == "'photo.lic' was made by codec and has 1 slice(s), too few for that --scale; leave --scale out."
+    sentence = refused("decode", "photo.lic", "new.png", "--scale", "1/2")
+    assert sentence == "'photo.lic' was made by codec, which decodes pictures in their full size only."
+
+
+def test_a_scale_says_how_many_slices(lic, table: Path, capsys) -> None:
+    with pytest.raises(SystemExit) as left:
+        lic("decode", "photo.lic", "new.png", "--scale", "1/2", "--slices", "1")
+    assert left.value.code == 2 and "not allowed with argument" in capsys.readouterr().err

@@ -136,3 +136,46 @@ def test_damaged_pictures(lic, noise, table: Path, kind: str) -> None:
         assert status == 0 or (err.count("\n") == 1 and err.endswith(".\n"))
         Path("damaged.lic").unlink(missing_ok=True)
     assert 2 in endings
+
+
+@pytest.mark.parametrize("effort", ["1", "-1"])
+def test_a_codec_that_does_not_search(lic, refused, table: Path, effort: str) -> None:
+    assert lic("encode", "photo.png", "photo.lic", "--effort", "0")[0] == 0
+    sentence = refused("encode", "photo.png", "new.lic", "--effort", effort)
+    assert sentence == f"--effort: this codec's encoder does not search; leave the effort {effort} out."
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (("--target-bytes", "0"), "--target-bytes is 0; it must be 1 or more."),
+        (("--target-psnr", "-3"), "--target-psnr is -3; it is a number of decibels above 0."),
+        (("--target-psnr", "inf"), "--target-psnr is inf; it is a number of decibels above 0."),
+        (("--target-psnr", "nan"), "--target-psnr is nan; it is a number of decibels above 0."),
+        (("--target-bytes", "9"), "'photo.png': 9 bytes are too few for this picture: even at quality 1 it takes 7,2"),
+    ],
+)
+def test_targets_that_cannot_be_met(refused, table: Path, target: tuple[str, str], sentence: str) -> None:
+    assert refused("encode", "photo.png", "new.lic", *target).startswith(sentence)
+
+
+def test_a_codec_with_one_rate_has_nothing_to_aim_with(refused, table: Path) -> None:
+    for target in ("--target-bytes", "--target-psnr"):
+        sentence = refused("encode", "photo.png", "new.lic", "--checkpoint", "first.checkpoint", target, "40")
+        assert sentence == "the codec first_codec has one quality, so it cannot aim at a size or a PSNR."
+
+
+@pytest.mark.parametrize("pair", ["--quality 5 --target-psnr 9", "--target-bytes 5 --target-psnr 9"])
+def test_a_target_stands_for_a_quality(lic, table: Path, capsys, pair: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        lic("encode", "photo.png", "new.lic", *pair.split())
+    assert left.value.code == 2 and "not allowed with argument" in capsys.readouterr().err
+
+
+def test_what_a_target_has_reached(lic, table: Path) -> None:
+    """The stand-in's file is the same at every quality, and loses nothing."""
+    size = Path("photo.lic").stat().st_size
+    rate = f"photo.lic: 60 x 40, {size:,} bytes, {8 * size / 2400:.3f} bits per pixel"
+    job = ("encode", "photo.png", "photo.lic")
+    assert lic(*job, "--target-bytes", size) == (0, f"{rate}, quality 100\n", "")
+    assert lic(*job, "--target-psnr", 40) == (0, f"{rate}, quality 1, inf dB\n", "")

@@ -19,9 +19,11 @@ from tutorial_lib.codec import Codec
 from tutorial_lib.command import evaluate as evaluate_command
 from tutorial_lib.evaluation.comparison import Point
 from tutorial_lib.evaluation.file_codecs import CLASSICAL
+from tutorial_lib.files.checkpoints import shipped
 from tutorial_lib.files.images import to_pil
 from tutorial_lib.workbench.photos import photo
 
+FIRST = shipped("first_codec.safetensors")
 FEW = ("--qualities", "jpeg=5,20,50", "--qualities", "webp=5,40,80,96", "--qualities", "jpeg=80,20,95")
 
 
@@ -60,7 +62,11 @@ def test_table_json_and_plot(evaluate, here: Path, lively_codec) -> None:
     result = json.loads(Path("out.json").read_text())
     assert result["photos"] == ["a cat.png", "coffee.png"] and list(result["codecs"]) == ["jpeg", "lic", "webp"]
     assert result["checkpoint"] == Codec.load(here / "tiny.safetensors").fingerprint()
-    assert {"tutorial_lib", "torch", "pillow", "python", "webp"} <= set(result["versions"])
+    assert {"tutorial_lib", "torch", "pillow", "python", "webp", "pillow-heif"} <= set(result["versions"])
+    wanted = "lic evaluate photos --codecs lic --codecs webp --qualities jpeg=5,20,50"
+    assert result["command"].startswith(wanted) and str(here) not in result["command"]
+    assert result["command"].endswith("--checkpoint tiny.safetensors --json out.json --published")
+    assert result["complete"] and result["effort"] == Codec.default_effort and len(result["published"]["codecs"]) == 6
     for name, count in [("jpeg", 5), ("lic", 3), ("webp", 4)]:
         codec = result["codecs"][name]
         assert list(codec["photos"]) == result["photos"] == list(codec["bd_rate"]["all"]["photos"])
@@ -70,7 +76,8 @@ def test_table_json_and_plot(evaluate, here: Path, lively_codec) -> None:
         assert set(codec["mean"][0]) == set(Point.__dataclass_fields__)
     title, head, *rows = out.splitlines()
     assert title.startswith("2 photos; BD-rate against jpeg") and head.startswith("codec")
-    assert [row.split()[0] for row in rows] == ["jpeg", "lic", "webp"]
+    assert [row.split()[0] for row in rows[:3]] == ["jpeg", "lic", "webp"]
+    assert [row.split()[-1] for row in rows[3:9]] == ["published"] * 6 and rows[-1].startswith("published: CompressAI")
     limited = result["codecs"]["webp"]["bd_rate"]["limited"]
     assert f"{limited['mean']:+.1f} %" in rows[2] and rows[0].split()[1:5] == ["+0.0", "%", "100", "%"]
     with Image.open("out.png") as drawn:
@@ -98,9 +105,10 @@ def test_a_pillow_without_avif(evaluate, here: Path, monkeypatch) -> None:
         (["empty"], "No image files were found in empty; give a folder that holds photos."),
         (
             ["photos", "--codecs", "jpeg,mp3"],
-            "no codec is called 'mp3'; there are lic, jpeg, webp, avif, jpeg2000; lic is the learned one",
+            "no codec is called 'mp3'; there are lic, jpeg, webp, avif, jpegxl, heic, jpeg2000; lic is the learned one",
         ),
-        (["photos", "--published"], "--published draws into the file of --plot, which is missing."),
+        (["photos", "--effort", "3"], "--effort is lic's, which is not among the codecs to measure."),
+        (["photos", "--codecs", "lic", "--effort", "10"], "an effort is a whole number from 0 to 9, not 10."),
         (["photos", "--json", "nowhere/out.json"], "there is no folder 'nowhere' to write to; create it first."),
         (["photos", "--plot", "empty"], "'empty' is a folder; give a file."),
         (
@@ -134,18 +142,64 @@ def test_no_photo_that_can_be_read(evaluate, here: Path) -> None:
     assert err.startswith("note: 'broken.png' is left out") and not Path("out.json").exists()
 
 
-def test_a_codec_that_fails_leaves_no_file(evaluate, here: Path, monkeypatch) -> None:
-    def encode(image: torch.Tensor, quality: float) -> bytes:
-        raise OSError("encoding error 5")
+def test_without_the_plugins(evaluate, here: Path, monkeypatch) -> None:
+    """The note says what to install; with them the two are measured."""
+    monkeypatch.setattr("tutorial_lib.evaluation.file_codecs.add_plugins", lambda: None)
+    monkeypatch.setattr(Image, "SAVE", {name: save for name, save in Image.SAVE.items() if name not in ("JXL", "HEIF")})
+    status, out, err = evaluate("photos", "--codecs", "jpegxl,heic", *FEW[:2])
+    assert status == 0 and [row.split()[0] for row in out.splitlines()[2:]] == ["jpeg"]
+    for name in ("jpegxl", "heic"):
+        assert f"note: {name} is left out; install this package with its extra, photos (it brings" in err
 
-    monkeypatch.setitem(CLASSICAL, "webp", replace(CLASSICAL["webp"], encode=encode))
-    Path("out.json").write_text("older")
-    status, out, err = evaluate("photos", "--codecs", "webp", *FEW, "--json", "out.json", "--plot", "out.svg")
-    assert (status, out) == (
-        2,
-        "",
-    ) and "error: 'a cat.png': webp fails on it at quality 5 (encoding error 5).\n" in err
-    assert Path("out.json").read_text() == "older" and not Path("out.svg").exists()
+
+def test_a_photo_that_a_codec_fails_on_is_left_out_for_it(evaluate, here: Path, monkeypatch) -> None:
+    def encode(image: torch.Tensor, quality: float) -> bytes:
+        if image.shape[2] == 120:
+            raise OSError("encoding error 5")
+        return CLASSICAL["avif"].encode(image, quality)
+
+    monkeypatch.setitem(
+        CLASSICAL, "webp", replace(CLASSICAL["jpeg"], name="webp", encode=encode, decode=lambda d: 1 / 0)
+    )
+    with pytest.raises(ZeroDivisionError):  # a bug is no photo's fault
+        evaluate("photos", "--codecs", "webp", *FEW[:2])
+    monkeypatch.setitem(CLASSICAL, "webp", replace(CLASSICAL["webp"], encode=encode, decode=CLASSICAL["jpeg"].decode))
+    status, out, err = evaluate("photos", "--codecs", "webp", "--json", "out.json", *FEW[:2])
+    assert status == 0
+    assert "note: 'a cat.png' is left out for webp: webp fails on it at quality 2 (encoding error 5).\n" in err
+    result = json.loads(Path("out.json").read_text())
+    assert result["photos"] == ["a cat.png", "coffee.png"] and list(result["codecs"]["webp"]["photos"]) == [
+        "coffee.png"
+    ]
+    assert out.splitlines()[-1] == "webp: without 1 photo that it failed on"
+
+
+@pytest.mark.parametrize("every", [0.0, 1e9])
+def test_what_is_measured_is_kept(evaluate, here: Path, monkeypatch, every: float) -> None:
+    """While it goes, and when it is broken off."""
+    monkeypatch.setattr(evaluate_command, "EVERY", every)
+    kept: list[bool] = []
+    encode = CLASSICAL["jpeg"].encode
+
+    def stopped(image: torch.Tensor, quality: float) -> bytes:
+        if image.shape[2] == 128:  # the second photo
+            kept.append(Path("out.json").exists())
+            raise KeyboardInterrupt
+        return encode(image, quality)
+
+    monkeypatch.setattr("tutorial_lib.evaluation.file_codecs.JPEG", replace(CLASSICAL["jpeg"], encode=stopped))
+    monkeypatch.setitem(CLASSICAL, "jpeg", replace(CLASSICAL["jpeg"], encode=stopped))
+    status, out, _ = evaluate("photos", "--codecs", "jpeg", "--json", "out.json", *FEW[:2])
+    assert status != 0 and out == "" and kept == [every == 0]
+    result = json.loads(Path("out.json").read_text())
+    assert result["photos"] == ["a cat.png"] and not result["complete"]
+    assert [point["quality"] for point in result["codecs"]["jpeg"]["mean"]] == [5, 20, 50]
+
+
+def test_effort_of_a_codec_without_one(evaluate, here: Path) -> None:
+    status, out, err = evaluate("photos", "--codecs", "lic", "--effort", "9", "--checkpoint", FIRST)
+    assert (status, out) == (2, "")
+    assert err.endswith("error: this codec's encoder does not search; leave the effort 9 out.\n")
 
 
 def test_without_the_peers(evaluate, here: Path, monkeypatch) -> None:

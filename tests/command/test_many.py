@@ -96,12 +96,12 @@ class TestManyInputs:
     def test_stopped(self, lic, photos: list[str], stand_in, monkeypatch, kind: signal.Signals) -> None:
         begun, encode = [], stand_in.codec.encode
 
-        def stop(codec, picture, quality) -> bytes:
-            begun.append(picture.size)
+        def stop(codec, *asked) -> bytes:
+            begun.append(asked[0].size)
             if len(begun) == 2:
                 os.kill(os.getpid(), kind)
                 time.sleep(0.2)
-            return encode(codec, picture, quality)
+            return encode(codec, *asked)
 
         monkeypatch.setattr(stand_in.codec, "encode", stop)
         status, _, err = lic("encode", *photos, "--out-dir", "lic")
@@ -112,9 +112,9 @@ class TestManyInputs:
     def test_a_bar_on_a_terminal(self, lic, photos: list[str], stand_in, monkeypatch, slow: bool) -> None:
         encode = stand_in.codec.encode
 
-        def take_time(codec, picture, quality) -> bytes:
+        def take_time(codec, *asked) -> bytes:
             time.sleep(0.6 * slow)
-            return encode(codec, picture, quality)
+            return encode(codec, *asked)
 
         monkeypatch.setattr(stand_in.codec, "encode", take_time)
         monkeypatch.setattr(Patient, "isatty", lambda _: True, raising=False)

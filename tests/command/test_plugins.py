@@ -10,7 +10,7 @@ from PIL import Image
 from tutorial_lib import codec_registry
 from tutorial_lib.command import codecs
 
-KNOWN = "known here: bmshj2018-hyperprior, codec, first_codec, mbt2018, mbt2018-mean, wavelet"
+KNOWN = "known here: bmshj2018-hyperprior, codec, first_codec, mbt2018, mbt2018-mean"
 HINT = "lic --plugin FILE.py …, before the command's name, runs a file of yours that registers another."
 OWN = Path(__file__).parents[1] / "own_codec.py"
 REGISTERED = """
@@ -129,8 +129,8 @@ def test_values_are_those_of_json_or_strings(lic, train: list[str]) -> None:
 
 
 def test_the_full_codec_takes_settings_too(refused, train: list[str]) -> None:
-    sentence = refused(*train, "--set", "hidden=0")
-    assert sentence.startswith("the codec codec cannot be built with hidden=0: sizes are whole numbers from 1 to 1,024")
+    sentence = refused(*train, "--set", "half=0")
+    assert sentence.startswith("the codec codec cannot be built with half=0: widths are whole numbers from 1 to 1,024")
 
 
 def test_what_lies_beside_a_plugin_can_be_imported(lic, here: Path) -> None:

@@ -131,7 +131,7 @@ def tied():
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a photo in photos/, where the command is run; what plugins register is forgotten."""
-    from tutorial_lib import codec, codec_registry, context, first_codec, hyperprior, wavelet_codec  # noqa: F401
+    from tutorial_lib import codec, codec_registry, context, first_codec, hyperprior  # noqa: F401
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(codec_registry, "FACTORIES", dict(codec_registry.FACTORIES))

@@ -27,9 +27,12 @@ from tutorial_lib.cdf import sealed, unsealed
 from tutorial_lib.codec import Codec
 from tutorial_lib.codec_training import Preset
 from tutorial_lib.command import train as train_module
-from tutorial_lib.command import training_report
+from tutorial_lib.command import training_report, validation
 from tutorial_lib.command.main import main
+from tutorial_lib.command.training_log import lines_until
 from tutorial_lib.evaluation.classical import decode, jpeg_encode, jpeg_rates_at
+from tutorial_lib.evaluation.curves import bd_rate_limited, curve
+from tutorial_lib.evaluation.file_codecs import JPEG, spread
 from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.files.checkpoints import metadata_of
 from tutorial_lib.files.images import from_pil, to_pil
@@ -37,15 +40,17 @@ from tutorial_lib.recipe import Recipe
 from tutorial_lib.training import RandomCrops, Training
 from tutorial_lib.workbench.photos import photo
 
-SETTINGS = "{'hidden': 8, 'depth': 1, 'deblock': 4, 'side': 8, 'features': 8, 'inner': 8}"
+SETTINGS = "{'C': [6, 8], 'P': [6, 8], 'P_colour': [4, 6], 'half': 6, 'quarter': 6, 'blocks': 1}"
 TINY = f"Preset(Recipe(steps=7, batch=2, crop=64, scales=(0.8, 2.0)), {SETTINGS})"
 PHOTOS = ("chelsea.png", "coffee.png", "narrow.png", "rocket.png")
 DRIVER = f"""
 import os, signal, sys
 from tutorial_lib import cli
+from tutorial_lib.codec import Codec
 from tutorial_lib.codec_training import Preset
 from tutorial_lib.command import train
 from tutorial_lib.recipe import Recipe
+Codec.default_effort = 0
 train.PRESETS = {{"laptop": {TINY}}}
 """
 
@@ -55,6 +60,7 @@ def tiny():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_module, "PRESETS", {"laptop": eval(TINY, {"Preset": Preset, "Recipe": Recipe})})
         patch.setattr(training_report, "TABLE_SHARES", (0.1, 0.6))
+        patch.setattr(Codec, "default_effort", 0)  # a search takes longer than these runs
         yield
 
 
@@ -107,7 +113,11 @@ def kept(out: Path) -> Path:
 
 
 def step_of(out: Path) -> int:
-    state = io.BytesIO(unsealed(b"RUN2", kept(out).read_bytes(), "state"))
+    return step_at(kept(out))
+
+
+def step_at(path: Path) -> int:
+    state = io.BytesIO(unsealed(b"RUN2", path.read_bytes(), "state"))
     return torch.load(state, weights_only=True)["step"]
 
 
@@ -226,13 +236,13 @@ class TestOptions:
         for more, size in ([], 192), (["--crop", 170], 170):
             sizes = set()
 
-            def seen(crops: RandomCrops, step: int, whole=RandomCrops.__call__, sizes=sizes):
-                batch = whole(crops, step)
-                sizes.add(tuple(batch.shape[2:]))
-                return batch
+            def seen(crops: RandomCrops, step: int, place: int, one=RandomCrops.one, sizes=sizes):
+                crop = one(crops, step, place)
+                sizes.add(tuple(crop.shape[1:]))
+                return crop
 
             with monkeypatch.context() as patch:
-                patch.setattr(RandomCrops, "__call__", seen)
+                patch.setattr(RandomCrops, "one", seen)
                 out = tmp_path / f"{size}"
                 assert train(data, out, "--loss", "ms-ssim", "--steps", 2, "--batch", 1, *more)[0] == 0
             assert sizes == {(size, size)} and metadata_of(out)["loss"] == "ms-ssim"
@@ -260,9 +270,9 @@ class TestOptions:
 
     def test_settings_go_beside_those_of_the_preset(self, data: Path, tmp_path: Path) -> None:
         out = tmp_path / "a"
-        assert train(data, out, "--set", "features=12", "slices=[24, 360]", "--steps", 1)[0] == 0
+        assert train(data, out, "--set", "half=8", "P=[7, 9]", "--steps", 1)[0] == 0
         settings = json.loads(metadata_of(out)["settings"])
-        assert settings == {**eval(SETTINGS), "features": 12, "slices": [24, 360]}
+        assert settings == {**eval(SETTINGS), "half": 8, "P": [7, 9]}
 
 
 class TestStoppingAndGoingOn:
@@ -291,14 +301,14 @@ cli.main(sys.argv[1:])
     def test_ctrl_c_and_what_a_machine_sends(self, finished, data: Path, tmp_path: Path, monkeypatch, number) -> None:
         out = tmp_path / "mine.safetensors"
 
-        def pressing(crops: RandomCrops, step: int, whole=RandomCrops.__call__):
-            if step == 4:
+        def pressing(crops: RandomCrops, step: int, place: int, one=RandomCrops.one):
+            if (step, place) == (4, 0):
                 signal.raise_signal(number)
-            return whole(crops, step)
+            return one(crops, step, place)
 
         before = signal.getsignal(number)
         with monkeypatch.context() as patch:
-            patch.setattr(RandomCrops, "__call__", pressing)
+            patch.setattr(RandomCrops, "one", pressing)
             status, said, err = train(data, out)
         assert (status, said) == (130, "") and signal.getsignal(number) is before
         assert err.splitlines()[-1] == "stopped after step 5; go on with --resume."
@@ -312,6 +322,109 @@ cli.main(sys.argv[1:])
         assert status == 0 and "note: there is no unfinished run of this name, so a new one is started.\n" in err
         assert metadata_of(out)["steps"] == "1"
 
+    LONG = ("--steps", 8, "--decay", 2)
+
+    def test_a_run_is_made_longer_after_its_end(self, data: Path, tmp_path: Path) -> None:
+        """From where its learning rates began to fall, with the result of a run that was meant to be so long."""
+        out, whole = tmp_path / "a", tmp_path / "whole"
+        assert train(data, out, *self.LONG)[0] == 0
+        assert step_of(out) == 6 and sorted(p.name for p in tmp_path.iterdir()) == ["a", "a.png", "a.training"]
+        before = contents(tmp_path)
+        status, said, _ = train(data, out, *self.LONG, "--resume")
+        assert (status, said) == (0, f"{out}: this run is finished already, and was left as it is.\n")
+        assert contents(tmp_path) == before
+        assert train(data, out, "--steps", 11, "--decay", 2, "--resume")[0] == 0
+        assert train(data, whole, "--steps", 11, "--decay", 2)[0] == 0
+        assert_equal(out, whole)
+        assert metadata_of(out)["steps"] == "11" and step_of(out) == 9
+
+    def test_a_run_that_was_stopped_on_its_way_down(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        """It goes on from there; or from where the way began, if it is made longer; but cannot be made shorter."""
+
+        def pressing(crops: RandomCrops, step: int, place: int, one=RandomCrops.one):
+            if (step, place) == (6, 0):
+                signal.raise_signal(signal.SIGINT)
+            return one(crops, step, place)
+
+        out, longer, whole = tmp_path / "a", tmp_path / "b", tmp_path / "whole"
+        with monkeypatch.context() as patch:
+            patch.setattr(RandomCrops, "one", pressing)
+            assert train(data, out, *self.LONG)[0] == 130
+        assert step_of(out) == 6 and step_at(training_run.falling_of(kept(out))) == 7
+        for name in ("training", "training.falling"):
+            shutil.copy(f"{out}.{name}", f"{longer}.{name}")
+        said = refused(tmp_path, data, out, "--resume", "--steps", 7, "--decay", 2)
+        assert said == (
+            f"'{kept(out)}' stands at step 6, and in a run of 7 steps the learning rates would have begun to fall at "
+            "step 5; give more steps."
+        )
+        for run, steps in ((out, 8), (longer, 11)):
+            assert train(data, run, "--steps", steps, "--decay", 2, "--resume")[0] == 0
+            whole.unlink(missing_ok=True), kept(whole).unlink(missing_ok=True)
+            assert train(data, whole, "--steps", steps, "--decay", 2)[0] == 0
+            assert_equal(run, whole)
+            assert not training_run.falling_of(kept(run)).exists()
+
+    def test_a_run_whose_rates_fall_from_the_start_keeps_its_length(self, data: Path, tmp_path: Path, monkeypatch):
+        out = tmp_path / "a"
+
+        def pressing(crops: RandomCrops, step: int, place: int, one=RandomCrops.one):
+            if (step, place) == (2, 0):
+                signal.raise_signal(signal.SIGINT)
+            return one(crops, step, place)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RandomCrops, "one", pressing)
+            assert train(data, out)[0] == 130
+        said = refused(tmp_path, data, out, "--resume", "--steps", 9)
+        assert said == (
+            f"'{kept(out)}' stands at step 3, and its learning rates fall since step 0, so it cannot be made longer or "
+            "shorter than 7 steps; give the same --steps and --decay, or delete it."
+        )
+
+    def test_from_a_checkpoint(self, finished, data: Path, tmp_path: Path) -> None:
+        """Its weights are where the run begins, and nothing else is."""
+        out = tmp_path / "a"
+        slowly = ("--steps", 1, "--learning-rate-factor", "1e-9", "--from", finished.out)
+        assert train(data, out, *slowly)[0] == 0
+        new, old = load_file(out), load_file(finished.out)
+        for name, _ in Codec(**eval(SETTINGS)).named_parameters():
+            torch.testing.assert_close(new[name], old[name], rtol=1e-5, atol=1e-7)
+        said = refused(tmp_path, data, tmp_path / "b", *slowly, "--set", "half=8")
+        assert said.startswith(f"'{finished.out}' is of codec with {{") and "and what is to be trained is codec" in said
+
+    def test_what_is_logged_and_measured(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        out, log = tmp_path / "a", tmp_path / "log.jsonl"
+        more = ("--log", log, "--validate-every", 2, "--workers", 1, "--threads", 1)
+        monkeypatch.setattr(validation, "SHARE_OF_TIME", 1.0)
+        monkeypatch.setattr(validation.Validation, "measure", lambda self, codec: -12.345)
+        status, _, err = train(data, out, *more, "--steps", 5)
+        assert status == 0 and re.search(r"5/5, ETA 00:00, .* dB, BD-rate -12\.3 %$", err.replace("\r", "\n"), re.M)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert [line["step"] for line in lines] == [1, 2, 3, 4, 5]
+        assert [line.get("bd_rate") for line in lines] == [None, -12.345, None, -12.345, None]
+        for line in lines:
+            assert line["psnr"] == pytest.approx(-10 * math.log10(line["mse"]))
+            assert line["loss"] > line["bpp"] > 0 and line["core_seconds"] > 0 and line["seconds"] > 0
+        said = refused(tmp_path, data, tmp_path / "b", *more)
+        assert said == f"'{log}' is there already; give another name, or delete it."
+        log.write_text(log.read_text() + '{"step": 6, "lo')  # a machine that stopped while it wrote
+        assert [json.loads(line)["step"] for line in lines_until(log, 3)] == [1, 2, 3]
+        log.write_text("no log\n")
+        with pytest.raises(ValueError, match=r"is no log of a training; give another name\.$"):
+            lines_until(log, 3)
+
+    def test_a_measurement_is_that_of_the_files(self, finished, data: Path) -> None:
+        """The BD-rate against JPEG, of what the run would give now, which does not disturb it."""
+        codec, image = Codec.load(finished.out), from_pil(Image.open(data / "coffee.png"))
+        measured = validation.Validation([image], every=1)
+        percent = measured.measure(codec)
+        files = [codec.encode(image, quality, effort=0) for quality in spread(codec, validation.SHARES)]
+        ours = curve((8 * len(file) / (80 * 96), psnr(codec.decode(file), image)) for file in files)
+        jpegs = [jpeg_encode(image, quality) for quality in JPEG.qualities]
+        theirs = curve((8 * len(file) / (80 * 96), psnr(decode(file), image)) for file in jpegs)
+        assert percent == pytest.approx(bd_rate_limited(theirs, ours)[0])
+
     def test_two_processes_do_what_one_does(self, data: Path, tmp_path: Path, monkeypatch) -> None:
         program, out, alone = tmp_path / "driver.py", tmp_path / "mine.safetensors", tmp_path / "alone.safetensors"
         recording = """
@@ -324,11 +437,19 @@ def recording(training):
     return record
 Training._one_step = recording
 """
-        program.write_text(f"{DRIVER}{recording}\nsys.exit(cli.main(sys.argv[1:]))\n")
+        ending = """
+status = cli.main(sys.argv[1:])
+threads = [Path(name).read_text() for name in glob.glob("/proc/self/task/*/comm")]  # none elsewhere than on Linux
+Path(f"{sys.argv[3]}.threads{os.environ['RANK']}").write_text("".join(threads))
+sys.exit(status)
+"""
+        program.write_text(f"import glob\nfrom pathlib import Path\n{DRIVER}{recording}{ending}")
         launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
         arguments = ("--data", data, "--device", "cpu", "--batch", 4, "--steps", 5)
         both = run_driver(str(program), "train", "--out", out, *arguments, launcher=launcher)
         assert both.returncode == 0, both.stderr
+        for rank in range(2):  # a thread of theirs that outlived the process group could abort the process at its end
+            assert "gloo" not in Path(f"{out}.threads{rank}").read_text()
         assert both.stderr.count("broken.jpg") == 1 and both.stdout.count("trained for 5 steps") == 1
 
         records = []
@@ -337,14 +458,14 @@ Training._one_step = recording
         assert lic("train", "--out", alone, *arguments)[0] == 0
         losses = [np.loadtxt(f"{out}.{rank}") for rank in range(2)]
         assert np.array_equal(*losses)
-        np.testing.assert_allclose(losses[0], [list(record.values()) for record in records], rtol=1e-4)
-        assert_near(load_file(out), load_file(alone))
-
-
-def assert_near(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
-    for name, value in a.items():
-        if value.is_floating_point():
-            assert (value - b[name]).norm() <= 1e-4 * b[name].norm(), name
+        expected = np.array([list(record.values()) for record in records])
+        np.testing.assert_allclose(losses[0][:2], expected[:2], rtol=1e-5)  # SOAP first moves a weight after these
+        # later, sums of another order may round a coefficient to the other side
+        np.testing.assert_allclose(losses[0], expected, rtol=2e-3)
+        two, one = load_file(out), load_file(alone)
+        weights = [name for name, value in one.items() if value.is_floating_point()]
+        apart = sum(float((two[name] - one[name]).square().sum()) for name in weights)
+        assert apart <= 1e-6 * sum(float(one[name].square().sum()) for name in weights)
 
 
 class TestWhatIsRefused:
@@ -375,7 +496,7 @@ class TestWhatIsRefused:
             (["--out", "bad/a.png"], "'bad/a.png' is there already, and is no checkpoint; give another name."),
             (
                 ["--out", "unfinished"],
-                "'unfinished.training' is an unfinished run: continue it with --resume, or delete it.",
+                "'unfinished.training' is a run that can go on: continue it with --resume, or delete it.",
             ),
             (["--device", "abacus"], "there is no device 'abacus' here: "),
             (["--device", "meta"], "there is no device 'meta' here: "),
@@ -392,9 +513,9 @@ class TestWhatIsRefused:
         assert said.startswith(sentence) and (sentence.endswith(": ") or said == sentence)
 
     def test_no_room(self, data: Path, tmp_path: Path, monkeypatch) -> None:
-        monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**5))
         said = refused(tmp_path, data, tmp_path / "a")
-        assert re.fullmatch(r"the folder '.*' has room for 1 MB, and 1\d MB are needed\.", said)
+        assert re.fullmatch(r"the folder '.*' has room for 0 MB, and \d MB are needed\.", said)
 
     def test_a_folder_that_nobody_writes_to(self, data: Path, tmp_path: Path, monkeypatch) -> None:
         def denied(*_, **__):
@@ -418,7 +539,7 @@ class TestWhatIsRefused:
             kept(out).write_bytes(damaged)
             sentence = f"'{kept(out)}' is no unfinished run, or is damaged; delete it to start anew."
             with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-                training_run.restore(None, kept(out), {})
+                training_run.restore(SimpleNamespace(device=torch.device("cpu")), kept(out), {})
         assert refused(tmp_path, data, out, "--resume") == sentence
 
     def test_going_on_with_something_else(self, data: Path, tmp_path: Path, monkeypatch) -> None:
@@ -429,10 +550,10 @@ class TestWhatIsRefused:
             assert train(photos, out)[0] == 130
         assert step_of(out) == 0
         for more, other in [
-            (["--steps", 8], "steps"),
             (["--batch", 3, "--seed", 1], "batch and seed"),
             (["--loss", "ms-ssim", "--crop", 200], "loss and crop"),
-            (["--set", "inner=9"], "settings and modules"),
+            (["--set", "quarter=9"], "settings and modules"),
+            (["--learning-rate-factor", 2, "--average", 0.5], "rate_factor and average"),
         ]:
             said = refused(tmp_path, photos, out, "--resume", *more)
             assert said == f"'{kept(out)}' was begun with other {other}; give the same, or delete it."
@@ -444,10 +565,10 @@ class TestWhatIsRefused:
         out = tmp_path / "mine.safetensors"
         shutil.copy(finished.out, out)
 
-        def spoiled(crops: RandomCrops, step: int, whole=RandomCrops.__call__):
-            return whole(crops, step) * (float("nan") if step == 4 else 1)
+        def spoiled(crops: RandomCrops, step: int, place: int, one=RandomCrops.one):
+            return one(crops, step, place) * (float("nan") if step == 4 else 1)
 
-        monkeypatch.setattr(RandomCrops, "__call__", spoiled)
+        monkeypatch.setattr(RandomCrops, "one", spoiled)
         status, said, err = train(data, out)
         assert (status, said) == (2, "") and err.count("error: ") == 1 and "Traceback" not in err
         sentence = r"error: the loss of step 4 is nan .* has diverged; .* another seed or smaller learning rates\."
@@ -463,29 +584,47 @@ def interrupted(*_) -> None:
 def test_some_photos_are_held_out(tmp_path: Path, monkeypatch) -> None:
     for n in range(45):
         Image.new("RGB", (4, 4), (n, n, n)).save(tmp_path / f"{n:02}.png")
-    options = argparse.Namespace(data=tmp_path, valid=None, out=tmp_path / "a")
-    photos, measured = train_module._photos(options)
+    options = argparse.Namespace(data=[tmp_path], valid=None, out=tmp_path / "a", weight=None)
+    photos, _, measured = names_of(options)
     assert list(measured) == ["00.png", "20.png", "40.png"] and len(photos) == 42
-    assert not photos.keys() & measured.keys()
+    assert not set(photos) & measured.keys()
     monkeypatch.setattr(train_module, "ONE_OF", 2)
-    photos, measured = train_module._photos(options)
+    photos, _, measured = names_of(options)
     assert len(measured) == 8 and len(photos) == 37
     options.valid = tmp_path
-    photos, measured = train_module._photos(options)
+    photos, _, measured = names_of(options)
     assert len(photos) == 45 and list(measured) == [f"{n:02}.png" for n in range(0, 45, 2)]  # 24 at most
 
 
-def test_only_so_many_photos_of_only_such_a_size(tmp_path: Path, monkeypatch, capsys) -> None:
+def names_of(options: argparse.Namespace) -> tuple[list[str], list[float] | None, dict]:
+    photos, weights, measured = train_module._photos(options)
+    return [Path(photo.path).name for photo in photos.photos], weights, measured
+
+
+def test_folders_have_their_shares_of_the_crops(tmp_path: Path) -> None:
+    for folder, count in {"few": 3, "many": 30}.items():
+        (tmp_path / folder).mkdir()
+        for n in range(count):
+            Image.new("RGB", (4, 4), (n, n, n)).save(tmp_path / folder / f"{folder}{n:02}.png")
+    folders = [tmp_path / "few", tmp_path / "many"]
+    options = argparse.Namespace(data=folders, valid=None, out=tmp_path / "a", weight=[0.75, 0.25])
+    names, weights, measured = names_of(options)
+    assert list(measured) == ["few00.png", "many17.png"] and len(names) == len(weights) == 31
+    for folder, share in {"few": 0.75, "many": 0.25}.items():
+        assert sum(w for name, w in zip(names, weights, strict=True) if name.startswith(folder)) == pytest.approx(share)
+    options.weight = None
+    assert names_of(options)[1] is None
+
+
+def test_of_many_photos_none_is_read_before_it_is_needed(tmp_path: Path, monkeypatch, capsys) -> None:
     for n in range(10):
         Image.new("RGB", (40 + n, 20)).save(tmp_path / f"{n}.png")
     (tmp_path / "a.png").write_bytes((tmp_path / "0.png").read_bytes())
-    monkeypatch.setattr(train_module, "MOST_PHOTOS", 6)
-    monkeypatch.setattr(train_module, "LARGEST", 30)
-    photos = train_module._read(tmp_path, without=tmp_path / "a.png")
-    assert len(photos) == 6 and "a.png" not in photos and list(photos) == sorted(photos)
-    assert all(image.shape[2] == 30 and 12 <= image.shape[1] <= 15 for image in photos.values())
-    assert capsys.readouterr().err == "note: 6 of 10 photos are taken, at random.\n"
-    assert photos.keys() == train_module._read(tmp_path, without=tmp_path / "a.png").keys()
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    monkeypatch.setattr(train_module, "MOST_READ", 6)
+    photos = train_module._open([tmp_path], without=tmp_path / "a.png")
+    assert len(photos) == 11 and not photos.kept
+    assert capsys.readouterr().err == "note: 11 photos are read as they are needed.\n"
 
 
 def test_what_reading_has_changed_is_counted(tmp_path: Path, capsys) -> None:
@@ -494,7 +633,7 @@ def test_what_reading_has_changed_is_counted(tmp_path: Path, capsys) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "plain.png")
     for n in range(2):
         (tmp_path / f"{n}.nef").write_bytes(b"raw")
-    assert len(train_module._read(tmp_path)) == 4
+    assert len(train_module._open([tmp_path])) == 4
     left_out, reduced = capsys.readouterr().err.splitlines()
     assert left_out.startswith("note: 2 .nef files are left out: ")
     assert reduced == "note: 3 pictures: the samples were reduced to 8 bits."
@@ -512,5 +651,5 @@ except SystemExit as left:
     said = run_driver(program).stdout
     assert said.endswith("left with 0 False\n")
     assert all(
-        word in said for word in ("--resume", "--preset {laptop,standard,gpu}", "torchrun", "replaced at the very")
+        word in said for word in ("--resume", "--preset {laptop,standard,long,gpu}", "torchrun", "replaced at the very")
     )

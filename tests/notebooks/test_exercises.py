@@ -16,7 +16,7 @@ from tutorial_lib.padding import reflect_pad
 from tutorial_lib.workbench.checks import padding
 
 HERE = Path(__file__).parent
-STEMS = sorted(path.stem for path in (HERE.parents[1] / "notebooks").glob("*.ipynb"))
+STEMS = sorted(path.stem for path in (HERE.parents[1] / "notebooks").glob("*.ipynb") if path.stem != "00_tour")
 WRONG = {path.stem: runpy.run_path(str(path))["WRONG"] for path in sorted((HERE / "wrong_answers").glob("*.py"))}
 
 

@@ -119,4 +119,4 @@ def shipped_fingerprint(name: str) -> str | None:
 
 def _register_all() -> None:
     """Importing a module registers its codecs. (They need PyTorch, so only who needs them does it.)"""
-    from tutorial_lib import codec, context, first_codec, hyperprior, wavelet_codec  # noqa: F401
+    from tutorial_lib import codec, context, first_codec, hyperprior  # noqa: F401

@@ -3,9 +3,12 @@
     lic encode photo.png photo.lic --quality 50
     lic decode photo.lic back.png
     lic info photo.lic
+    lic encode photo.png photo.lic --target-bytes 20000 --effort 9
+    lic decode photo.lic small.png --scale 1/8
     lic encode photos/*.jpg --out-dir small --jobs 2
     lic decode small/*.lic --out-dir back
     lic train --data folder-of-photos --out mine.safetensors
+    lic train --data folder-of-photos --out mine.safetensors --resume --steps 9999
     lic evaluate folder-of-photos
 
 Pictures may be of any kind that Pillow reads, HEIC and JPEG XL with the extra
@@ -19,6 +22,9 @@ such as camera raw files, is refused. Metadata are left behind.
 The ending of a decoded picture's name chooses its kind; one without loss, such
 as .png, keeps it exactly. The first few slices of a file are a picture of less
 detail: --slices asks for it, and a file that was cut short may still hold it.
+
+--effort says how long the encoder searches for a file that costs less; the
+decoder does not notice. --target-bytes and --target-psnr choose the quality.
 
 A codec of your own takes part, too: `lic --plugin mine.py train --codec mine …`
 runs your file, which registers it, and so do encode, decode and evaluate.

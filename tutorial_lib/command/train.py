@@ -7,25 +7,30 @@ import ast
 import hashlib
 import json
 import math
+import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
-from tutorial_lib.codec_training import PRESETS
+from tutorial_lib.codec_training import OTHER_CODECS, PRESETS
 from tutorial_lib.command.bad_input import BadInput, check_output, of_file, printable, quoted
-from tutorial_lib.command.codecs import fresh_codec, load_codec
+from tutorial_lib.command.codecs import fresh_codec, load_codec, name_in
 from tutorial_lib.files.atomic_write import atomic_write
 from tutorial_lib.files.checkpoints import metadata_of
-from tutorial_lib.recipe import LMBDA, LOSSES, MS_SSIM_SMALLEST
+from tutorial_lib.recipe import LMBDA, LOSSES, MS_SSIM_SMALLEST, Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tutorial_lib.recipe import Recipe
+    from tutorial_lib.photo_crops import PhotoFolder
+    from tutorial_lib.training import Training
+    from tutorial_lib.training_run import RunFiles
     from tutorial_lib.transform_codec import TransformCodec
 
     Photos = dict[str, Tensor]  # name: uint8 (3, H, W)
@@ -33,9 +38,11 @@ if TYPE_CHECKING:
 DEFAULT_CODEC, DEFAULT_PRESET = "codec", "laptop"
 MS_SSIM_CROP = 192  # pixels at least, unless --crop is given
 SAVE_EVERY = 500  # steps
-MOST_PHOTOS, LARGEST = 1200, 1024  # kept in memory, and their longer side: 4 GB at most
+MOST_READ = 1200  # photos that are all read, and checked, before the training; of more, it reads what it needs
 HELD_OUT, ONE_OF = 8, 20  # where no --valid is given: that many photos at most, and never more than one of twenty
 MOST_MEASURED = 24  # photos of --valid, evenly spread over those there are
+VALIDATE_EVERY = 500  # steps, or an eighth of the run if that is less
+GPU_WORKERS = 4
 
 MEANING = """
 A folder of photos becomes a checkpoint of the full codec, or of another one:
@@ -43,20 +50,29 @@ A folder of photos becomes a checkpoint of the full codec, or of another one:
     lic train --data PHOTOS --out mine.safetensors
     lic train --data PHOTOS --out mine.safetensors --resume        after it was stopped
     lic --plugin mine.py train --codec mine --set N=64 --data PHOTOS --out mine.safetensors
-    torchrun --nproc-per-node 2 -m tutorial_lib.cli train ...      on several devices
+    torchrun --nproc-per-node 2 -m tutorial_lib.cli train ...      on several devices, or machines
 
-Photos may be of any size. Large ones are scaled down to 1024 pixels, small ones are mirrored at their edges.
+Photos may be of any size, and any number. Large ones are scaled down to 1024 pixels, small ones are mirrored at their
+edges; those that cannot be read are named and left out.
 
-Until the training is done, what --resume continues from lies in mine.safetensors.training. An older checkpoint is
-replaced at the very end, all at once. Beside it then lies mine.safetensors.png, with photos that were not trained on:
-the original, and what is decoded at three qualities. Ctrl-C ends the step, keeps the state, and stops.
+What --resume continues from lies in mine.safetensors.training. An older checkpoint is replaced at the very end, all at
+once. Beside it then lies mine.safetensors.png, with photos that were not trained on: the original, and what is decoded
+at three qualities. Ctrl-C ends the step, keeps the state, and stops; under torchrun --max-restarts, processes that died
+go on from the state by themselves.
+
+The learning rates stay constant, and fall at the end. Until they do, a run can be made longer: --resume --steps N. Its
+state at that moment stays when the run is done, so --resume --steps N makes a finished run longer, too; delete
+mine.safetensors.training if you do not want that.
 """
 
 
 def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     """`train`, for the parser of `lic`."""
     parser = commands.add_parser("train", help="a folder of photos to a checkpoint", description=MEANING, **form)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the photos to train on")
+    meaning = "the photos to train on; for several folders, repeat it"
+    parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=meaning)
+    meaning = "the folders' shares of the crops, in their order (default: as many as there are photos in each)"
+    parser.add_argument("--weight", type=float, nargs="+", action="extend", metavar="W", help=meaning)
     parser.add_argument("--out", type=Path, required=True, metavar="CKPT", help="the checkpoint to write")
     meaning = "photos to measure on in the end, 24 at most (default: hold some of DIR out)"
     parser.add_argument("--valid", type=Path, metavar="DIR", help=meaning)
@@ -64,7 +80,9 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     parser.add_argument("--codec", default=DEFAULT_CODEC, metavar="NAME", help=meaning)
     meaning = "settings of the codec, as in --set N=64 M=96"
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=meaning)
-    meaning = "how large and how long: minutes on two cores, an hour, or long on a GPU; default: %(default)s"
+    meaning = "start with the weights of a checkpoint, of the same codec and settings"
+    parser.add_argument("--from", dest="source", type=Path, metavar="CKPT", help=meaning)
+    meaning = "how long: on one core five minutes, an hour, nine hours; or days on a GPU; default: %(default)s"
     parser.add_argument("--preset", default=DEFAULT_PRESET, choices=PRESETS, help=meaning)
     meaning = f"an error: squared, or one minus MS-SSIM, with crops of {MS_SSIM_CROP} or more; default: %(default)s"
     parser.add_argument("--loss", default=LOSSES[0], choices=LOSSES, help=meaning)
@@ -74,21 +92,41 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     meaning = "crops in a step, over all devices (default: the preset's)"
     parser.add_argument("--batch", type=int, metavar="B", help=meaning)
     parser.add_argument("--crop", type=int, metavar="PIXELS", help="their size (default: the preset's)")
+    meaning = "parts of its batch that a device takes one after the other: less memory, the same result; default: 1"
+    parser.add_argument("--accumulate", type=int, metavar="K", help=meaning)
+    meaning = "times all learning rates (default: the preset's, mostly 1)"
+    parser.add_argument("--learning-rate-factor", type=float, metavar="F", help=meaning)
+    meaning = "the end over which learning rates fall: a share of the steps, or, above 1, their number"
+    parser.add_argument("--decay", type=float, metavar="D", help=meaning)
+    meaning = "what a step leaves of the mean of the weights, which is what is saved; 0: the last step's weights"
+    parser.add_argument("--average", type=float, metavar="A", help=meaning)
     meaning = "all chance follows from it; default: %(default)s"
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=meaning)
     parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: cuda where there is one)")
+    parser.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: one for each core)")
+    meaning = f"processes that read photos ahead; the result is the same (default: 0 on the CPU, else {GPU_WORKERS})"
+    parser.add_argument("--workers", type=int, metavar="N", help=meaning)
     parser.add_argument("--resume", action="store_true", help="go on where a run of the same --out was stopped")
     meaning = "keep the state after so many steps; default: %(default)s"
     parser.add_argument("--save-every", type=int, default=SAVE_EVERY, metavar="N", help=meaning)
+    meaning = (
+        "measure the BD-rate against JPEG, on a few photos, after so many steps, or more where that would take more "
+        f"than a twentieth of the time; 0: never (default: {VALIDATE_EVERY}, or an eighth of the run)"
+    )
+    parser.add_argument("--validate-every", type=int, metavar="N", help=meaning.replace("%", "%%"))
+    meaning = "write each step's losses down: JSON lines, and for TensorBoard, if installed, beside them"
+    parser.add_argument("--log", type=Path, metavar="FILE", help=meaning)
     parser.set_defaults(command=train_command)
 
 
 def train_command(options: argparse.Namespace) -> None:
     """Raises BadInput with one sentence; KeyboardInterrupt after Ctrl-C, with the state kept."""
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    options.resume = options.resume or restarted
     try:
         settings = _settings(options)
         if _check(options):
-            _train(options, settings)
+            _train(options, settings, _recipe(options))
         return
     except BadInput as error:
         sentence = str(error)
@@ -105,14 +143,15 @@ def train_command(options: argparse.Namespace) -> None:
     raise BadInput(sentence)
 
 
-def _train(options: argparse.Namespace, settings: dict[str, Any]) -> None:
+def _train(options: argparse.Namespace, settings: dict[str, Any], recipe: Recipe) -> None:
     import torch
 
     from tutorial_lib import training as loop
     from tutorial_lib import training_run
-    from tutorial_lib.command.training_report import picture, picture_qualities, table
+    from tutorial_lib.photo_crops import CropLoader, digest_of
 
-    recipe = _recipe(options)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
     with training_run.process_group(options.device) as device:
         torch.manual_seed(options.seed)
         codec = fresh_codec(options.codec, settings)
@@ -120,48 +159,91 @@ def _train(options: argparse.Namespace, settings: dict[str, Any]) -> None:
             raise BadInput(f"--lmbda is for a codec with one rate; {options.codec} learns all its qualities at once.")
         if options.lmbda is not None and (own := codec.lagrange_multiplier(None)) is not None:
             raise BadInput(f"{options.codec} has a lambda of its own, {own:g}: give --set lmbda={options.lmbda:g}.")
-        photos, measured = _photos(options)
-        crops = loop.RandomCrops(list(photos.values()), recipe.crop, recipe.batch, recipe.scales, options.seed)
+        source = _start_from(options.source, codec) if options.source is not None else ""
+        photos, weights, measured = _photos(options)
+        crops = loop.RandomCrops(photos, recipe.crop, recipe.batch, recipe.scales, options.seed, weights)
+        workers = options.workers if options.workers is not None else GPU_WORKERS * (not device.startswith("cpu"))
+        photos.room //= max(1, workers)
+        loader = CropLoader(crops, workers, lambda note: print(f"note: {note}", file=sys.stderr))
         kept = _beside(options.out, ".training")
+        begun = training_run.here_on_rank_zero(kept, device)
         if options.plugin and training_run.is_rank_zero():
             _rehearse(codec, crops(0)[:1], options.out.parent)
-        loss, start = loop.LOSSES[options.loss], not kept.exists()
-        training = loop.Training(codec, crops, recipe, loss, options.seed, device, start)
-        chosen = {"codec": options.codec, "settings": json.dumps(codec.settings), "loss": options.loss}
+        start = not (begun or source)
+        training = loop.Training(codec, loader, recipe, loop.LOSSES[options.loss], options.seed, device, start)
+        chosen = {"codec": options.codec, "settings": json.dumps(codec.settings), "loss": options.loss, "from": source}
         run = {"preset": options.preset, "steps": recipe.steps, "batch": recipe.batch, "seed": options.seed}
         numbers = {name: json.dumps(value) for name, value in asdict(recipe).items()}
         parts = hashlib.sha256(repr(codec).encode()).hexdigest()  # a plugin may have changed
-        whole_run = {**chosen, **run, **numbers, "photos": training_run.digest_of(photos), "modules": parts}
-        if kept.exists():
-            training_run.restore(training, kept, whole_run)
-        else:
+        told = {"photos": digest_of(photos.photos), "weight": json.dumps(options.weight), "modules": parts}
+        whole_run = {**chosen, **run, **numbers, **told}
+        digest = hashlib.sha256(json.dumps(whole_run, sort_keys=True).encode()).hexdigest()
+        if begun and _is_finished(options.out, digest):
+            if training_run.is_rank_zero():
+                print(_finished_already(options.out))
+            return
+        files = training_run.RunFiles(kept, recipe, whole_run)
+        if not files.restore(training):
             training_run.check_room(training, options.out.parent)
-            training_run.keep(training, kept, whole_run)
+            files.keep(training)
         try:
-            training_run.take_steps(training, lambda: training_run.keep(training, kept, whole_run), options.save_every)
+            _take_steps(options, training, files, list(measured.values()))
         except KeyboardInterrupt:
             if training_run.is_rank_zero():
                 print(f"stopped after step {training.step}; go on with --resume.", file=sys.stderr)
             raise
+        finally:
+            loader.close()
     if not training_run.is_rank_zero():
         return
     codec = training.finish()
     metadata = {name: str(value) for name, value in {**run, "loss": options.loss}.items()}
-    metadata = {**metadata, "recipe": json.dumps(asdict(recipe)), "trained_on": f"{len(photos)} photos"}
-    codec.save(options.out, metadata)
+    trained_on = {"trained_on": f"{len(photos)} photos", "core_seconds": f"{training.spent['core_seconds']:.0f}"}
+    codec.save(options.out, {**metadata, **trained_on, "recipe": json.dumps(asdict(recipe)), "run": digest})
     _check_saved(options.out, codec, crops(0)[0])
-    kept.unlink()
-    print(
-        printable(
-            f"{options.out}: trained for {recipe.steps:,} steps on {len(photos):,} photo{'s' * (len(photos) != 1)}"
-        )
-    )
+    files.finish()
+    _report(options.out, codec, recipe, len(photos), measured)
+
+
+def _take_steps(options: argparse.Namespace, training: Training, files: RunFiles, photos: list[Tensor]) -> None:
+    """All that are left; each is logged, and some are followed by a measurement."""
+    from tutorial_lib import training_run
+    from tutorial_lib.command.training_log import TrainingLog
+    from tutorial_lib.command.validation import Validation
+
+    first = training_run.is_rank_zero()
+    every = min(VALIDATE_EVERY, max(25, training.recipe.steps // 8))
+    validation = Validation(photos, every if options.validate_every is None else options.validate_every)
+    log = TrainingLog(options.log, training.step) if options.log is not None and first else None
+    shown = ""
+
+    def after_each(record: dict[str, float]) -> str:
+        nonlocal shown
+        if not first:
+            return ""
+        percent = validation(training)
+        if percent is not None:
+            shown = f", BD-rate {percent:+.1f} %"
+        if log is not None:
+            line = {"step": training.step, **record, "psnr": training_run.decibels(record), **training.spent}
+            log.add(line if percent is None else {**line, "bd_rate": percent})
+        return shown
+
+    with closing(log) if log is not None else nullcontext():
+        training_run.take_steps(training, lambda: files.keep(training), options.save_every, after_each)
+
+
+def _report(out: Path, codec: TransformCodec, recipe: Recipe, count: int, measured: Photos) -> None:
+    """A table on stdout, and a picture beside the checkpoint."""
+    from tutorial_lib.command.training_report import picture, picture_qualities, table
+
+    print(printable(f"{out}: trained for {recipe.steps:,} steps on {count:,} photo{'s' * (count != 1)}"))
     print(table(codec, list(measured.values())))
     shown = dict(list(measured.items())[:3])
-    atomic_write(_beside(options.out, ".png"), picture(codec, list(shown.values())))
+    atomic_write(_beside(out, ".png"), picture(codec, list(shown.values())))
     shown_at = ", ".join(map(str, picture_qualities(codec)))
     qualities = f", and at qualities {shown_at}" if codec.qualities else ", and decoded"
-    print(printable(f"{_beside(options.out, '.png')}: {', '.join(shown)}; the original{qualities}"))
+    print(printable(f"{_beside(out, '.png')}: {', '.join(shown)}; the original{qualities}"))
 
 
 # ---- before the work
@@ -195,25 +277,44 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     """The preset's, and what the options change in it."""
     recipe = PRESETS[options.preset].recipe
     if options.codec != DEFAULT_CODEC:  # other codecs say themselves how fast they learn
-        recipe = replace(recipe, rates={})
-    crop = options.crop or (max(recipe.crop, MS_SSIM_CROP) if options.loss == "ms-ssim" else recipe.crop)
-    steps, batch = options.steps or recipe.steps, options.batch or recipe.batch
-    return replace(recipe, steps=steps, batch=batch, crop=crop, lmbda=options.lmbda or recipe.lmbda)
+        recipe = OTHER_CODECS if options.preset == DEFAULT_PRESET else replace(recipe, rates={}, rate_factor=1.0)
+    changes = {name: getattr(options, name) for name in ("steps", "batch", "crop", "accumulate", "decay", "average")}
+    changes = {**changes, "lmbda": options.lmbda, "rate_factor": options.learning_rate_factor}
+    if options.loss == "ms-ssim" and options.crop is None:
+        changes["crop"] = max(recipe.crop, MS_SSIM_CROP)
+    return replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _start_from(checkpoint: Path, codec: TransformCodec) -> str:
+    """Give the codec a checkpoint's weights. Returns its fingerprint; raises BadInput where it is of another codec."""
+    trained = load_codec(checkpoint)
+    if (trained.name, trained.settings) != (codec.name, codec.settings):
+        theirs, ours = (f"{each.name} with {json.dumps(each.settings)}" for each in (trained, codec))
+        raise BadInput(f"{quoted(checkpoint)} is of {theirs}, and what is to be trained is {ours}.")
+    codec.load_state_dict(trained.state_dict())
+    return trained.fingerprint()
 
 
 def _check(options: argparse.Namespace) -> bool:
     """Find out what stands in the work's way; False: there is nothing left to do. Raises BadInput or OSError."""
-    for name in ("steps", "batch", "crop", "save_every"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise BadInput(f"--{name.replace('_', '-')} is {value}; it must be 1 or more.")
+    for name in ("steps", "batch", "crop", "save_every", "accumulate", "threads", "workers", "validate_every"):
+        value, least = getattr(options, name), int(name not in ("workers", "validate_every"))
+        if value is not None and value < least:
+            raise BadInput(f"--{name.replace('_', '-')} is {value}; it must be {least} or more.")
+    factor = options.learning_rate_factor
+    if factor is not None and not 0 < factor < math.inf:
+        raise BadInput(f"--learning-rate-factor is {factor:g}; it must be above 0, and finite.")
+    if options.weight is not None and len(options.weight) != len(options.data):
+        raise BadInput(f"--weight takes a number for each --data: {len(options.data)}, not {len(options.weight)}.")
+    if options.weight is not None and not all(0 < weight < math.inf for weight in options.weight):
+        raise BadInput(f"--weight takes numbers above 0, unlike {min(options.weight):g}.")
     if options.lmbda is not None and not 0 < options.lmbda < math.inf:
         raise BadInput(f"--lmbda is {options.lmbda:g}; it must be above 0, and finite.")
     if options.loss == "ms-ssim" and options.crop is not None and options.crop < MS_SSIM_SMALLEST:
         raise BadInput(f"--crop is {options.crop}; with --loss ms-ssim it must be {MS_SSIM_SMALLEST} or more.")
     if not 0 <= options.seed < 2**63:
         raise BadInput(f"--seed is {options.seed}; it must be 0 or more, and below 2^63.")
-    for folder in (options.data, options.valid):
+    for folder in (*options.data, options.valid):
         if folder is not None and not folder.is_dir():
             raise BadInput(f"there is no folder {quoted(folder)}.")
     out, kept = options.out, _beside(options.out, ".training")
@@ -221,16 +322,31 @@ def _check(options: argparse.Namespace) -> bool:
     check_output(_beside(out, ".png"))
     if out.exists():
         _check_replaceable(out)
+    if options.log is not None:
+        check_output(options.log)
+        if options.log.exists() and not options.resume:
+            raise BadInput(f"{quoted(options.log)} is there already; give another name, or delete it.")
+    if options.source is not None:
+        name_in(options.source)
     if kept.exists() and not options.resume:
-        raise BadInput(f"{quoted(kept)} is an unfinished run: continue it with --resume, or delete it.")
+        raise BadInput(f"{quoted(kept)} is a run that can go on: continue it with --resume, or delete it.")
     if options.resume and not kept.exists():
         if out.exists() and out.stat().st_size:
-            print(printable(f"{out}: this run is finished already, and was left as it is."))
+            print(_finished_already(out))
             return False
         _note("there is no unfinished run of this name, so a new one is started.")
     if options.plugin and options.codec == DEFAULT_CODEC:
         _note(f"this trains {DEFAULT_CODEC}, the full codec; --codec NAME chooses that of the plugin.")
     return True
+
+
+def _is_finished(out: Path, digest: str) -> bool:
+    """Is the checkpoint what this very run has made?"""
+    return out.exists() and out.stat().st_size > 0 and metadata_of(out).get("run") == digest
+
+
+def _finished_already(out: Path) -> str:
+    return printable(f"{out}: this run is finished already, and was left as it is.")
 
 
 def _rehearse(codec: TransformCodec, x: Tensor, folder: Path) -> None:
@@ -273,7 +389,7 @@ def _check_saved(path: Path, codec: TransformCodec, x: Tensor) -> None:
         expected = to_uint8(codec(image[None].float() / 255, quality)["x_hat"])
     try:
         loaded = load_codec(path)
-        decoded = loaded.decode(loaded.encode(image, quality))
+        decoded = loaded.decode(loaded.encode(image, quality, effort=0))
     except BadInput:
         raise
     except Exception as error:  # a learner's codec may raise anything
@@ -295,49 +411,68 @@ def _check_replaceable(out: Path) -> None:
         raise BadInput(f"{quoted(out)} is there already, and is no checkpoint; give another name.") from None
 
 
-def _photos(options: argparse.Namespace) -> tuple[Photos, Photos]:
-    """The photos to train on, and those to measure on."""
-    photos = _read(options.data, without=_beside(options.out, ".png"))
+def _photos(options: argparse.Namespace) -> tuple[PhotoFolder, Sequence[float] | None, Photos]:
+    """The photos to train on, their weights, and the photos to measure on."""
+    photos = _open(options.data, without=_beside(options.out, ".png"))
     if options.valid is not None:
-        measured = _read(options.valid)
-        return photos, dict(list(measured.items())[:: -(-len(measured) // MOST_MEASURED)])
-    names = list(photos)
-    if len(names) < ONE_OF:
+        measured = _read_all(_open([options.valid]), options.valid)
+        every = -(-len(measured) // MOST_MEASURED)
+        return photos, _weights(options, photos), dict(list(measured.items())[::every])
+    count = len(photos)
+    if count < ONE_OF:
         _note("with so few photos none are held out; the table is of those trained on.")
-        return photos, {name: photos[name] for name in names[:HELD_OUT]}
-    held = names[:: max(ONE_OF, -(-len(names) // HELD_OUT))]
-    return {name: photos[name] for name in names if name not in held}, {name: photos[name] for name in held}
+        return photos, _weights(options, photos), _by_name(photos, range(min(count, HELD_OUT)))
+    held = range(0, count, max(ONE_OF, -(-count // HELD_OUT)))
+    left = photos.without(set(held))
+    return left, _weights(options, left), _by_name(photos, held)
 
 
-def _read(folder: Path, without: Path | None = None) -> Photos:
-    """The photos of a folder. Files that cannot be read are named on stderr and left out."""
-    import numpy as np
+def _by_name(photos: PhotoFolder, places: Sequence[int]) -> Photos:
+    return {Path(photos.photos[n].path).name: photos[n] for n in places}
+
+
+def _weights(options: argparse.Namespace, photos: PhotoFolder) -> list[float] | None:
+    """Each photo's chance, so that the folders have theirs."""
+    if options.weight is None:
+        return None
+    folders = [os.path.dirname(photo.path) for photo in photos.photos]
+    counts = {folder: folders.count(folder) for folder in set(folders)}
+    shares = {os.fspath(folder): weight for folder, weight in zip(options.data, options.weight, strict=True)}
+    return [shares[folder] / counts[folder] for folder in folders]
+
+
+def _open(folders: Sequence[Path], without: Path | None = None) -> PhotoFolder:
+    """The photos of the folders. If these are few, they are read now, and those left out that cannot be."""
+    from tutorial_lib.photo_crops import PhotoFolder, list_photos
+
+    listed = [photo for folder in folders for photo in list_photos(folder, _note)]
+    if without is not None:
+        listed = [p for p in listed if os.path.basename(p.path) != without.name or Path(p.path) != without]
+    photos = PhotoFolder(listed)
+    if len(listed) > MOST_READ:
+        _note(f"{len(listed):,} photos are read as they are needed.")
+    else:
+        _read_all(photos, folders[0])
+        left = {os.path.dirname(photo.path) for photo in photos.photos}
+        for folder in folders:
+            if os.fspath(folder) not in left:
+                raise BadInput(f"no photo in {quoted(folder)} can be read.")
+    return photos
+
+
+def _read_all(photos: PhotoFolder, folder: Path) -> Photos:
+    """All of them, by name. Raises BadInput if none can be read."""
     from tqdm import tqdm
 
-    from tutorial_lib.bitstream import check_size
-    from tutorial_lib.files.folders import photos_in, read_photos
-    from tutorial_lib.files.images import from_pil
     from tutorial_lib.training_run import is_rank_zero
 
-    paths = [path for path in photos_in(folder, _note) if path != without]
-    if len(paths) > MOST_PHOTOS:
-        chosen = np.random.default_rng(0).choice(len(paths), MOST_PHOTOS, replace=False)
-        _note(f"{MOST_PHOTOS:,} of {len(paths):,} photos are taken, at random.")
-        paths = [paths[n] for n in sorted(chosen)]
-    photos = {}
-    bar = tqdm(paths, desc="reading", disable=None if is_rank_zero() else True, leave=False)
-
-    def say(note: str) -> None:
-        if is_rank_zero():
-            bar.write(f"note: {note}", file=sys.stderr)
-
-    for path, picture in read_photos(bar, check_size, say):
-        if picture is not None:
-            picture.thumbnail((LARGEST, LARGEST))
-            photos[path.name] = from_pil(picture)
-    if not photos:
+    with tqdm(total=len(photos), desc="reading", disable=None if is_rank_zero() else True, leave=False) as bar:
+        photos.read_all(bar.update)
+    for note in photos.take_notes():
+        _note(note)
+    if not len(photos):
         raise BadInput(f"no photo in {quoted(folder)} can be read.")
-    return photos
+    return _by_name(photos, range(len(photos)))
 
 
 def _note(text: str) -> None:

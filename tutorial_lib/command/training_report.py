@@ -55,11 +55,15 @@ def picture(codec: TransformCodec, photos: list[Tensor]) -> bytes:
 
 
 def _versions(codec: TransformCodec, photo: Tensor) -> list[Tensor]:
+    qualities, middle = picture_qualities(codec), middle_of(photo)
+    return [middle, *(codec.decode(codec.encode(middle, quality)) for quality in qualities)]
+
+
+def middle_of(photo: Tensor) -> Tensor:
+    """As much of it as is shown: (3, H, W), 384 pixels at most in either direction."""
     height, width = photo.shape[1:]
     top, left = max(0, height - SHOWN) // 2, max(0, width - SHOWN) // 2
-    qualities = picture_qualities(codec)
-    middle = photo[:, top : top + SHOWN, left : left + SHOWN]
-    return [middle, *(codec.decode(codec.encode(middle, quality)) for quality in qualities)]
+    return photo[:, top : top + SHOWN, left : left + SHOWN]
 
 
 def _tile(image: Tensor) -> Tensor:

@@ -1,39 +1,32 @@
 """How good codecs are, by the sizes of their files and the pictures decoded from these.
 
-Every point is a real file: its rate counts every byte, headers included, and its PSNR and MS-SSIM are those of the
-8-bit RGB picture decoded from these bytes. Codecs are compared photo by photo by Bjøntegaard's rate difference: draw
-log(rate) over PSNR, join the points by a monotone cubic (pchip), take the mean distance between two curves.
+Every point is a real file: its rate counts every byte, headers included, and its PSNRs and MS-SSIM are those of the
+8-bit RGB picture decoded from these bytes. Codecs are compared by Bjøntegaard's rate differences (`curves`): photo by
+photo, then the mean; and between mean curves, from 28 to 36 dB.
 
-    all     over all PSNRs that both curves reach: the customary number. It depends on which qualities were measured.
-    limited the course's number: only over those PSNRs for which *the reference* spends 0.15 to 1.2 bits per pixel.
-
-The limits stand on the reference's rates alone. So every codec is held against the same stretch of the same curve,
-however few bits it needs there, and extreme rates, of tiny files or nearly lossless ones, do not count. `covered`
-says how much of that stretch a codec reaches; nothing is extrapolated. A point that another one of the same codec
-beats, with no more bits and no smaller PSNR, is left out of its curve, as it would be in use.
+A photo that one codec cannot do is left out for that codec; one that the reference cannot do, for all. A
+picture of one colour is lossless to many codecs, and there is no curve to compare with: it counts in no mean, nor does
+one whose PSNR is the same at all qualities of the reference. Whoever wants to keep what has been measured so far is
+called after each photo.
 """
 
 from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
-from scipy.optimize import brentq
 from torch import Tensor
 
+from tutorial_lib.evaluation import curves
+from tutorial_lib.evaluation.curves import Curve, bd_rate_all, bd_rate_decibels, bd_rate_limited
 from tutorial_lib.evaluation.file_codecs import FileCodec
-from tutorial_lib.evaluation.metrics import bd_rate, psnr
+from tutorial_lib.evaluation.metrics import luma_psnr, psnr
+from tutorial_lib.evaluation.published import KODAK, SOURCE
 from tutorial_lib.recipe import MS_SSIM_SMALLEST
-
-LIMITS = (0.15, 1.2)  # bits per pixel of the reference
-
-Curve = list[tuple[float, float]]  # (bits per pixel, PSNR)
 
 
 @dataclass(frozen=True)
@@ -42,8 +35,9 @@ class Point:
 
     quality: float
     bpp: float
-    psnr: float  # infinite where nothing was lost
-    ms_ssim: float | None  # None for pictures too small for it
+    psnr: float  # of RGB; infinite where nothing was lost
+    luma_psnr: float  # of BT.601's luma
+    ms_ssim: float | None  # of RGB; None for pictures too small for it
     encode_seconds: float
     decode_seconds: float
 
@@ -67,9 +61,10 @@ def measure(codec: FileCodec, image: Tensor, quality: float) -> Point:
         end = time.perf_counter()
         height, width = image.shape[1:]
         bpp = 8 * len(data) / (height * width)
-        return Point(quality, bpp, psnr(decoded, image), ms_ssim(decoded, image), middle - start, end - middle)
-    except (OSError, ValueError) as error:  # Pillow's, of a size that a format does not have, for example
-        reason = " ".join(str(error).split()).rstrip(".")
+        measures = psnr(decoded, image), luma_psnr(decoded, image), ms_ssim(decoded, image)
+        return Point(quality, bpp, *measures, middle - start, end - middle)
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:  # of a size that a format lacks, for example
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"{codec.name} fails on it at quality {quality:g} ({reason}).") from None
 
 
@@ -82,62 +77,130 @@ def mean_point(points: Sequence[Point]) -> Point:
     return Point(**means)
 
 
-def curve(points: Iterable[Point]) -> Curve:
-    """The points, with rising rate and PSNR, that no other one beats."""
-    best: Curve = []
-    for point in sorted(points, key=lambda point: (point.bpp, -point.psnr)):
-        if math.isfinite(point.psnr) and (not best or point.psnr > best[-1][1]):
-            best.append((point.bpp, point.psnr))
-    return best
+def curve_of(points: Iterable[Point]) -> Curve:
+    """Bits per pixel and PSNR of RGB: see `curves.curve`."""
+    return curves.curve((point.bpp, point.psnr) for point in points)
 
 
-def bd_rate_all(reference: Curve, codec: Curve) -> float | None:
-    """Percent (negative: `codec` needs fewer bits) over all PSNRs that both reach; None if there are none."""
-    if min(len(reference), len(codec)) < 2:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of overlaps that are short: `covered` says it
-        percent = bd_rate(reference, codec)
-    return percent if math.isfinite(percent) else None
+class Comparison:
+    """Codecs, the reference among them, and what has been measured of them so far."""
+
+    def __init__(self, codecs: Sequence[FileCodec], reference: FileCodec, say: Callable[[str], object]) -> None:
+        self.codecs, self.reference, self.say = codecs, reference, say
+        self.photos: list[str] = []
+        self._points: dict[str, dict[str, list[Point]]] = {codec.name: {} for codec in codecs}
+        self._failed: dict[str, dict[str, str]] = {codec.name: {} for codec in codecs}
+        self._blank: set[str] = set()
+        # of a codec and a photo: percent over all, within the limits, and what was covered of these
+        self._rates: dict[str, dict[str, tuple[float | None, float | None, float]]] = {c.name: {} for c in codecs}
+
+    def add(self, name: str, image: Tensor, after_each: Callable[[], object]) -> None:
+        """Measure all codecs on one photo more: uint8 (3, H, W)."""
+        if not self.photos:
+            self._warm_up(image)
+        measured: dict[str, list[Point]] = {}
+        for codec in sorted(self.codecs, key=lambda codec: codec.name != self.reference.name):
+            if self.reference.name in (codec.name, *measured):
+                points = self._measure(codec, name, image, after_each)
+                if points is not None:
+                    measured[codec.name] = points
+            else:
+                for _ in codec.qualities:
+                    after_each()
+        if self.reference.name not in measured:
+            return
+        self.photos.append(name)
+        anchor = curve_of(measured[self.reference.name])
+        one_colour = bool((image.flatten(1) == image[:, :1, 0]).all())
+        if one_colour or len(anchor) < min(2, len(self.reference.qualities)):
+            self._blank.add(name)
+        for codec_name, points in measured.items():
+            self._points[codec_name][name] = points
+            mine = curve_of(points)
+            self._rates[codec_name][name] = bd_rate_all(anchor, mine), *bd_rate_limited(anchor, mine)
+
+    def _measure(
+        self, codec: FileCodec, name: str, image: Tensor, after_each: Callable[[], object]
+    ) -> list[Point] | None:
+        """At all of its qualities; None, and a note, where it fails."""
+        points: list[Point] = []
+        try:
+            for quality in codec.qualities:
+                points.append(measure(codec, image, quality))
+                after_each()
+        except ValueError as error:
+            self._failed[codec.name][name] = str(error)
+            who = "" if codec.name == self.reference.name else f" for {codec.name}"
+            self.say(f"{name!r} is left out{who}: {error}")
+            for _ in codec.qualities[len(points) :]:
+                after_each()
+            return None
+        return points
+
+    def _warm_up(self, image: Tensor) -> None:
+        """The first call compiles and loads: that is no file's time."""
+        for codec in self.codecs:
+            try:
+                measure(codec, image[:, :64, :64], codec.qualities[0])
+            except ValueError:
+                pass  # it will be told of the whole photo
+
+    def result(self, published: bool = False, complete: bool = True) -> dict:
+        """What JSON can hold. published: hold the published curves against the reference, too."""
+        counted = [name for name in self.photos if name not in self._blank] or self.photos
+        result = {
+            "complete": complete,
+            "photos": self.photos,
+            "in_no_mean": [name for name in self.photos if name not in counted],
+            "reference": self.reference.name,
+            "limits": list(curves.LIMITS),
+            "decibels": list(curves.DECIBELS),
+            "codecs": {codec.name: self._summary(codec.name, counted) for codec in self.codecs},
+            "checkpoint": next((codec.fingerprint for codec in self.codecs if codec.fingerprint), None),
+            "effort": next((codec.effort for codec in self.codecs if codec.effort is not None), None),
+        }
+        if published:
+            anchor = curve_of(self._means(self.reference.name, counted))
+            result["published"] = {"source": SOURCE, "codecs": against_published(anchor)}
+        return result
+
+    def _means(self, codec: str, photos: Iterable[str]) -> list[Point]:
+        measured = self._points[codec]
+        return [mean_point(points) for points in zip(*(measured[name] for name in photos), strict=True)]
+
+    def _summary(self, codec: str, counted: Sequence[str]) -> dict:
+        """One codec's part of the result."""
+        rates = self._rates[codec]
+        mine = [name for name in counted if name in rates]
+        means = self._means(codec, mine)
+        of_means = bd_rate_decibels(curve_of(self._means(self.reference.name, mine)), curve_of(means))
+        return {
+            "photos": {name: [_plain(point) for point in points] for name, points in self._points[codec].items()},
+            "failed": self._failed[codec],
+            "mean": [_plain(point) for point in means],
+            "bd_rate": {
+                "limited": {
+                    "mean": _mean(rates[name][1] for name in mine),
+                    "photos": {name: limited for name, (_, limited, _) in rates.items()},
+                    "covered": _mean(rates[name][2] for name in mine) or 0.0,
+                },
+                "all": {
+                    "mean": _mean(rates[name][0] for name in mine),
+                    "photos": {name: every for name, (every, _, _) in rates.items()},
+                },
+                "mean_curve": {"percent": of_means[0], "covered": of_means[1]},
+            },
+        }
 
 
-def bd_rate_limited(reference: Curve, codec: Curve, limits: tuple[float, float] = LIMITS) -> tuple[float | None, float]:
-    """Percent over the PSNRs for which `reference` spends a rate within the limits, and how much of them was covered.
-
-    The percent is None where `codec` reaches none of them, or `reference` has fewer than two points. A `codec` of one
-    point is compared at its PSNR, and covers nothing.
-    """
-    if len(reference) < 2 or not codec:
-        return None, 0.0
-    anchor = _log_rate(reference)
-    lowest, highest = (_quality_at(anchor, math.log(rate)) for rate in limits)
-    if len(codec) == 1:
-        (rate, decibels), *_ = codec
-        if not lowest <= decibels <= highest:
-            return None, 0.0
-        return 100 * math.expm1(math.log(rate) - float(anchor(decibels))), 0.0
-    other = _log_rate(codec)
-    low, high = max(lowest, other.x[0]), min(highest, other.x[-1])
-    if not low < high:
-        return None, 0.0
-    difference = float(other.integrate(low, high) - anchor.integrate(low, high)) / (high - low)
-    return 100 * math.expm1(difference), float((high - low) / (highest - lowest))
-
-
-def _log_rate(points: Curve) -> PchipInterpolator:
-    """log(bits per pixel) as a rising function of the PSNR, between the first and the last point."""
-    rates, decibels = zip(*points, strict=True)
-    return PchipInterpolator(decibels, np.log(rates))
-
-
-def _quality_at(log_rate: PchipInterpolator, value: float) -> float:
-    """The PSNR at which the curve has this log(rate), or its nearest end."""
-    first, last = log_rate.x[0], log_rate.x[-1]
-    if value <= log_rate(first):
-        return float(first)
-    if value >= log_rate(last):
-        return float(last)
-    return float(brentq(lambda decibels: log_rate(decibels) - value, first, last))
+def against_published(anchor: Curve) -> dict:
+    """The published curves of the 24 Kodak photos against a mean curve of these: the same percent for each."""
+    codecs = {}
+    for name, points in KODAK.items():
+        percent, covered = bd_rate_decibels(anchor, curves.curve(points))
+        rates = {"mean_curve": {"percent": percent, "covered": covered}}
+        codecs[name] = {"mean": [{"bpp": bpp, "psnr": decibels} for bpp, decibels in points], "bd_rate": rates}
+    return codecs
 
 
 def evaluate(
@@ -145,55 +208,22 @@ def evaluate(
     codecs: Sequence[FileCodec],
     reference: FileCodec,
     after_each: Callable[[], object] = lambda: None,
+    after_photo: Callable[[Comparison], object] = lambda comparison: None,
+    say: Callable[[str], object] = lambda note: None,
+    published: bool = False,
 ) -> dict:
     """Measure all codecs, the reference among them, on all photos, (name, uint8 (3, H, W)). What JSON can hold.
 
-    after_each: is called after each file. Raises ValueError, with the photo's name, where a codec fails.
+    after_each: is called after each file. after_photo: after each photo, with what has been measured.
+    say: is told which photo was left out, and why. Raises ValueError if there is none that can be measured.
     """
-    names: list[str] = []
-    points: dict[str, dict[str, list[Point]]] = {codec.name: {} for codec in codecs}
+    comparison = Comparison(codecs, reference, say)
     for name, image in photos:
-        try:
-            if not names:
-                for codec in codecs:  # the first call compiles and loads: no file's time
-                    measure(codec, image[:, :64, :64], codec.qualities[0])
-            for codec in codecs:
-                measured = points[codec.name][name] = []
-                for quality in codec.qualities:
-                    measured.append(measure(codec, image, quality))
-                    after_each()
-        except ValueError as error:
-            raise ValueError(f"{name!r}: {error}") from None
-        names.append(name)
-    if not names:
+        comparison.add(name, image, after_each)
+        after_photo(comparison)
+    if not comparison.photos:
         raise ValueError("There is no photo that can be measured.")
-    anchors = {name: curve(measured) for name, measured in points[reference.name].items()}
-    return {
-        "photos": names,
-        "reference": reference.name,
-        "limits": list(LIMITS),
-        "codecs": {codec.name: _summary(points[codec.name], anchors) for codec in codecs},
-        "checkpoint": next((codec.fingerprint for codec in codecs if codec.fingerprint), None),
-    }
-
-
-def _summary(photos: dict[str, list[Point]], anchors: dict[str, Curve]) -> dict:
-    """One codec's part of the result."""
-    curves = {name: curve(points) for name, points in photos.items()}
-    every = {name: bd_rate_all(anchors[name], curves[name]) for name in photos}
-    limited = {name: bd_rate_limited(anchors[name], curves[name]) for name in photos}
-    return {
-        "photos": {name: [_plain(point) for point in points] for name, points in photos.items()},
-        "mean": [_plain(mean_point(points)) for points in zip(*photos.values(), strict=True)],
-        "bd_rate": {
-            "limited": {
-                "mean": _mean(percent for percent, _ in limited.values()),
-                "photos": {name: percent for name, (percent, _) in limited.items()},
-                "covered": _mean(covered for _, covered in limited.values()),
-            },
-            "all": {"mean": _mean(every.values()), "photos": every},
-        },
-    }
+    return comparison.result(published)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -204,4 +234,5 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def _plain(point: Point) -> dict:
     """For JSON, which knows no infinity."""
-    return {**asdict(point), "psnr": point.psnr if math.isfinite(point.psnr) else None}
+    lossless = {name: None for name in ("psnr", "luma_psnr") if not math.isfinite(getattr(point, name))}
+    return {**asdict(point), **lossless}

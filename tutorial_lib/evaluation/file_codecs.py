@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PIL import features
+from PIL import Image, features
 from torch import Tensor
 
 from tutorial_lib.evaluation import classical
+from tutorial_lib.files.picture_kinds import EXTRA, add_plugins
 from tutorial_lib.transform_codec import TransformCodec
 
 
@@ -27,7 +29,9 @@ class FileCodec:
     highest: float = 100
     whole: bool = True  # numbers only
     fingerprint: str | None = None  # of the checkpoint, where it has one
+    effort: int | None = None  # what was asked of an encoder that can be patient; None: its default
     pillow_feature: str | None = None  # what this Pillow must have been built with
+    plugin_format: str | None = None  # what a plugin must have taught it, by Pillow's name
 
     def __post_init__(self) -> None:
         for quality in self.qualities:
@@ -38,8 +42,18 @@ class FileCodec:
 
     @property
     def is_here(self) -> bool:
-        """Whether this Pillow can write such files."""
+        """Whether this Pillow, with the plugins that are installed, can write such files."""
+        if self.plugin_format is not None:
+            add_plugins()
+            return self.plugin_format in Image.SAVE
         return self.pillow_feature is None or bool(features.check(self.pillow_feature))
+
+    @property
+    def why_not_here(self) -> str:
+        """Where it is not: a sentence."""
+        if self.plugin_format is not None:
+            return f"{self.name} is left out; {EXTRA} to measure it."
+        return f"this Pillow cannot write {self.name}, so it is left out."
 
 
 def _at_whole(encode: Callable[[Tensor, int], bytes]) -> Callable[[Tensor, float], bytes]:
@@ -82,7 +96,23 @@ JPEG2000 = FileCodec(
     whole=False,
     pillow_feature="jpg_2000",
 )
-CLASSICAL = {codec.name: codec for codec in (JPEG, WEBP, AVIF, JPEG2000)}
+JPEG_XL = FileCodec(
+    "jpegxl",
+    _at_whole(classical.jpegxl_encode),
+    classical.decode,
+    (1, 10, 20, 30, 40, 50, 60, 70, 80, 87, 92, 95),
+    0,
+    plugin_format="JXL",
+)
+HEIC = FileCodec(
+    "heic",
+    _at_whole(classical.heic_encode),
+    classical.decode,
+    (0, 6, 12, 18, 24, 30, 37, 44, 51, 58, 66),
+    0,
+    plugin_format="HEIF",
+)
+CLASSICAL = {codec.name: codec for codec in (JPEG, WEBP, AVIF, JPEG_XL, HEIC, JPEG2000)}
 
 
 MEASURED = tuple(n / 10 for n in range(11))  # where in a learned codec's range of qualities it is measured
@@ -96,12 +126,20 @@ def spread(codec: TransformCodec, shares: Sequence[float]) -> tuple[int | None, 
     return tuple(dict.fromkeys(codec.qualities[max(0, round(share * count) - 1)] for share in shares))
 
 
-def learned(codec: TransformCodec, name: str = "lic") -> FileCodec:
-    """A learned codec. One that has one rate is measured at that; its quality counts as 1."""
+def learned(codec: TransformCodec, name: str = "lic", effort: int | None = None) -> FileCodec:
+    """A learned codec. One that has one rate is measured at that; its quality counts as 1.
+
+    effort: how hard its encoder searches; None: its default. Raises ValueError for one that it lacks.
+    """
+    chosen = codec.check_effort(effort) if effort is not None or len(codec.efforts) > 1 else None
+    encode = codec.encode if chosen is None else functools.partial(codec.encode, effort=chosen)
     fingerprint = codec.fingerprint()
     if codec.qualities is None:
-        return FileCodec(name, lambda image, _: codec.encode(image), codec.decode, (1,), 1, 1, fingerprint=fingerprint)
+        return FileCodec(
+            name, lambda image, _: encode(image), codec.decode, (1,), 1, 1, fingerprint=fingerprint, effort=chosen
+        )
     lowest, highest = codec.qualities[0], codec.qualities[-1]
     qualities = tuple(quality for quality in spread(codec, MEASURED) if quality is not None)
-    encode = _at_whole(codec.encode)
-    return FileCodec(name, encode, codec.decode, qualities, lowest, highest, fingerprint=fingerprint)
+    return FileCodec(
+        name, _at_whole(encode), codec.decode, qualities, lowest, highest, fingerprint=fingerprint, effort=chosen
+    )

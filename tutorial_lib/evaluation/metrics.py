@@ -20,6 +20,25 @@ def psnr(image: Tensor, reference: Tensor) -> float:
     return float("inf") if mse == 0 else 10 * float(np.log10(peak**2 / mse))
 
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in BT.601's luma, as JPEG's files use it
+
+
+def luma_psnr(image: Tensor, reference: Tensor) -> float:
+    """PSNR in dB of BT.601's luma of two 8-bit pictures, uint8 (3, H, W): Y = 0.299 R + 0.587 G + 0.114 B.
+
+    On the full scale from 0 to 255, and not rounded. Equal luma gives infinity.
+    """
+    if image.dtype != torch.uint8 or reference.dtype != torch.uint8 or image.shape != reference.shape:
+        raise ValueError(
+            f"luma_psnr compares uint8 images of one shape, not {tuple(image.shape)} {image.dtype} "
+            f"and {tuple(reference.shape)} {reference.dtype}."
+        )
+    weights = torch.tensor(LUMA, dtype=torch.float64)
+    difference = torch.einsum("c,chw->hw", weights, image.double() - reference.double())
+    mse = difference.square().mean().item()
+    return float("inf") if mse == 0 else 10 * float(np.log10(255.0**2 / mse))
+
+
 def bd_rate(reference: list[tuple[float, float]], codec: list[tuple[float, float]]) -> float:
     """Bjøntegaard's rate difference in percent (negative: `codec` needs fewer bits than `reference`).
 

@@ -15,8 +15,8 @@ from tutorial_lib.evaluation.published import KODAK, SOURCE
 
 KINDS = (".png", ".svg", ".pdf", ".jpg", ".webp")
 WIDEST = 2.2  # bits per pixel: beyond, differences are of no practical interest
-COLOURS = ("#0b6e99", "#d9480f", "#2b8a3e", "#862e9c", "#b08900", "#495057")
-MARKERS = "osD^vP"
+COLOURS = ("#0b6e99", "#d9480f", "#2b8a3e", "#862e9c", "#b08900", "#495057", "#c2255c", "#087f5b")
+MARKERS = "osD^vPXp"
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 
@@ -56,7 +56,7 @@ def draw(result: dict, published: bool = False) -> Figure:
         title = SOURCE.replace(" results", "\nresults")
         style: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small", "alignment": "left", "frameon": False}
         figure.legend(handles=others, loc="outside right lower", title=title, **style)
-    count = len(result["photos"])
+    count = len(result["photos"]) - len(result["in_no_mean"])
     figure.suptitle(f"Mean of {count} photo{'s' * (count != 1)}", fontsize="medium")
     return figure
 
@@ -67,7 +67,7 @@ def _draw_codecs(axes: Axes, codecs: dict, measure: str) -> None:
     for k, (name, codec) in enumerate(codecs.items()):
         points = [(p["bpp"], _decibels(p[measure], measure)) for p in codec["mean"] if p["bpp"] <= widest]
         points = sorted(point for point in points if point[1] is not None)
-        width = 2.4 if name == "lic" else 1.4
+        width = 2.4 if name.startswith("lic") else 1.4
         style: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
         rates, values = zip(*points, strict=True) if points else ((), ())
         axes.plot(rates, values, linewidth=width, label=name, zorder=3, markersize=4, **style)

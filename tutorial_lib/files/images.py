@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tutorial_lib.files.pictures import to_rgb8
+from tutorial_lib.files.pictures import strips_of, to_rgb8
 
 
 def to_float(image: Tensor) -> Tensor:
@@ -26,4 +26,7 @@ def to_pil(image: Tensor) -> Image.Image:
 def from_pil(image: Image.Image) -> Tensor:
     """A Pillow image of any mode to uint8 (3, H, W) RGB; `pictures.to_rgb8` says what that may drop."""
     rgb, _ = to_rgb8(image)
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()  # (3, H, W)
+    x = torch.empty(3, rgb.height, rgb.width, dtype=torch.uint8)
+    for box in strips_of(rgb):
+        x[:, box[1] : box[3]] = torch.from_numpy(np.array(rgb.crop(box))).permute(2, 0, 1)
+    return x

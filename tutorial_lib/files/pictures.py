@@ -182,8 +182,16 @@ def picture_bytes(picture: Image.Image, path: Path) -> tuple[bytes, list[str]]:
         written = Image.open(file)
         if written.size != picture.size:  # an icon, for example
             raise ValueError(f"it would have {written.width} x {written.height} pixels")
-        exact = written.convert("RGB").tobytes() == picture.tobytes()
+        exact = all(
+            written.crop(rows).convert("RGB").tobytes() == picture.crop(rows).tobytes() for rows in strips_of(picture)
+        )
     return file.getvalue(), [] if exact else [f"{kind} has changed the pixels; .png would keep them exactly."]
+
+
+def strips_of(picture: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of some rows each, for what would take as much memory again for the whole picture."""
+    width, height = picture.size
+    return ((0, top, width, min(top + 256, height)) for top in range(0, height, 256))
 
 
 def _kind(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 from tutorial_lib.files.atomic_write import atomic_write
+from tutorial_lib.workbench.folding import fold
 from tutorial_lib.workbench.setup_cell import setup_cell
 
 
@@ -40,19 +41,20 @@ def execute(path: Path) -> None:
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """Leave only what a reader needs: the kernel's name, the tags, the outputs without repeated progress lines."""
+    """Leave only what a reader needs: the kernel's name, the tags, what folds, the outputs without repeated lines."""
+    edition = notebook.metadata.get("lesson_edition")
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
+            **({"lesson_edition": edition} if edition else {}),
         }
     )
     for index, cell in enumerate(notebook.cells):
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         cell.id = f"cell-{index:02d}"
         if "outputs" in cell:
             cell.outputs = _without_repetition(cell.outputs)
+    fold(notebook)
 
 
 def _without_repetition(outputs: list) -> list:
@@ -66,7 +68,7 @@ def _without_repetition(outputs: list) -> list:
     for output in merged:
         if output.output_type == "stream":
             output.text = "\n".join(line.split("\r")[-1] for line in output.text.split("\n"))
-    return merged
+    return [output for output in merged if output.output_type != "stream" or output.text]
 
 
 if __name__ == "__main__":

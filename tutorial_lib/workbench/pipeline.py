@@ -11,7 +11,7 @@ from tutorial_lib.workbench.figures import COLOURS, show
 WIDTH, HEIGHT = 1.5, 0.92  # of a block, in the diagram's own units
 COLUMN, ROW = 2.05, 1.5  # from one block's centre to the next one's
 GREY = COLOURS[5]
-ENTROPY_MODELS = ("information", "entropy_bottleneck", "hyperprior", "context", "slicing", "portable")
+ENTROPY_MODELS = ("information", "entropy_bottleneck", "hyperprior", "context", "slicing", "whole_networks")
 
 # block: (what is written on it, the modules that make it, column, row); the encoder is row 2, the decoder row 0
 BLOCKS = {
@@ -57,7 +57,7 @@ TOPICS = {
     "hyperprior": ("entropy model",),
     "context": ("entropy model",),
     "slicing": ("entropy model",),
-    "portable": ("entropy model", "tables"),
+    "whole_networks": ("entropy model", "tables"),
     "codec": tuple(BLOCKS),
 }
 

@@ -1,5 +1,7 @@
 """Notebook 01: plausible wrong answers, and what each must be told (read by test_exercises.py)."""
 
+MORE = "def more_pixels(h, w, m):\n    p = (h + -h % m) * (w + -w % m)"
+
 WRONG = [
     ("which_pads", "pads = (3, 0, 1, 4)", "wrong sides: the order is left, right, top, bottom"),
     ("which_pads", "pads = (4, 1, 0, 3)", "Mirrored"),
@@ -7,6 +9,7 @@ WRONG = [
     ("which_pads", "pads = (2, 3, 3, 0)", "the original sits elsewhere"),
     ("which_pads", "pads = (1, 4, -3, 6)", "cannot be negative"),
     ("which_pads", "pads = 5", "Four whole numbers"),
+    ("which_pads", "pads = (1.5, 4, 3, 0)", "Four whole numbers"),
     (
         "symmetric_index",
         "def symmetric_index(p, n):\n    s = p % (2 * (n - 1)); return min(s, 2 * (n - 1) - s)",
@@ -50,5 +53,42 @@ WRONG = [
         "these are other pixels",
     ),
     ("undo", "def cut_off(x, l, r, t, b): return x[t:, l:]", "(4, 6) was padded, (5, 8) came back"),
-    ("undo", "def cut_off(x, l, r, t, b): return x.tolist()", "A tensor is asked for"),
+    ("undo", "def cut_off(x, l, r, t, b): return 'cut'", "A picture is asked for"),
+    ("undo", "def cut_off(x, l, r, t, b): return x.tolist()", "(4, 6) was padded, (8, 9) came back"),
+    ("centred_pads", "def centred_pads(size, m): return -size % m / 2, -size % m / 2", "pixels come whole"),
+    ("more_pixels", f"{MORE}; return p / (h * w)", "only what was added"),
+    ("more_pixels", f"{MORE}; return 100 * (p / (h * w) - 1)", "in percent"),
+    ("more_pixels", f"{MORE}; return p - h * w", "a number of pixels"),
+    ("more_pixels", f"{MORE}; return 1 - h * w / p", "not by the padded ones"),
+    ("more_pixels", "def more_pixels(h, w, m): return -h % m / h + -w % m / w", "the corner is missing"),
+    (
+        "more_pixels",
+        "def more_pixels(h, w, m): return (h + m - h % m) * (w + m - w % m) / (h * w) - 1",
+        "64 × 128 to multiples of 64: a side that fits already",
+    ),
+    ("more_pixels", "def more_pixels(h, w, m): return 0.5", "0.1469, not 0.5000"),
+    ("more_pixels", "def more_pixels(h, w, m): return 'many'", "One number is asked for, not str"),
+    ("more_pixels", "def more_pixels(h, w, m): pass", "is a return missing?"),
+    (
+        "quiet_row",
+        "def quiet_row(known, cosines): return np.pad(known, (0, 8 - len(known)), mode='edge')",
+        "this repeats the last pixel",
+    ),
+    (
+        "quiet_row",
+        "def quiet_row(known, cosines): return np.pad(known, (0, 8 - len(known)))",
+        "and should be 0",
+    ),
+    (
+        "quiet_row",
+        "def quiet_row(known, cosines):\n    k = len(known); y = cosines @ np.pad(known, (0, 8 - k)); y[k:] = 0\n"
+        "    return cosines.T @ y",
+        "are not the known ones any more",
+    ),
+    (
+        "quiet_row",
+        "def quiet_row(known, cosines): return np.linalg.solve(cosines[:len(known), :len(known)].T, known)",
+        "a row of 8 pixels is asked for",
+    ),
+    ("quiet_row", "def quiet_row(known, cosines): return None", "is a return missing?"),
 ]

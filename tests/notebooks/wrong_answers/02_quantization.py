@@ -4,8 +4,64 @@ SIGN = "def sign_ste(y):\n    s = torch.where(y >= 0, 1.0, -1.0)\n    return "
 STEP = "def best_step_for(x, bits): return "
 DITHER = "def dithered(y, u): return "
 MEAN = "def around_mean(y, mean): return "
+ZONE = "def zone_end(extra, price): return "
+LLOYD = "def lloyd_round(x, levels):\n    c = (x[:, None] - levels).abs().argmin(1)\n    return "
+CURVE = (
+    "def zone_curve(y, steps, zone):\n    curve = []\n    for step in steps:\n"
+    "        s = torch.where(y.abs() < zone * step, 0, (y / step).round())\n"
+    "        v, w, n = torch.unique(s, return_inverse=True, return_counts=True)\n"
+    "        m = torch.zeros(len(v), dtype=y.dtype).index_add(0, w, y) / n\n"
+    "        p = n / len(y)\n        bits = -(p * p.log2()).sum()\n        error = (m[w] - y).square().mean()\n        "
+)
+APPEND = "\n        curve.append((bits, error))\n    return curve"
 
 WRONG = [
+    ("zone_end", ZONE + "0.5", "the bits do not matter"),
+    ("zone_end", ZONE + "0.5 + extra / price", "missing the 2"),
+    ("zone_end", ZONE + "0.5 - extra / (2 * price)", "The zone got narrower"),
+    ("zone_end", ZONE + "0.5 + extra * price / 2", "changed their places"),
+    ("zone_end", ZONE + "min(1.0, 0.5 + extra / (2 * price))", "There, 0 costs 2 and 1 costs 3"),
+    ("zone_end", ZONE + "(0, 1)", "One number, a place between 0 and 1 or beyond, is asked for"),
+    (
+        "sign_ste",
+        "import numpy as np\ndef sign_ste(y): return np.ones(11)",
+        "A tensor, which carries gradients",
+    ),
+    (
+        "sign_ste",
+        "class S(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, y):\n"
+        "        ctx.save_for_backward(y)\n        return torch.where(y >= 0, 1.0, -1.0)\n"
+        "    @staticmethod\n    def backward(ctx, g):\n        return g * (ctx.saved_tensors[0].abs() < 1)\n"
+        "sign_ste = S.apply",
+        "the two ends included",
+    ),
+    ("lloyd_round", LLOYD + "torch.stack([x[c == i].mean() for i in range(len(levels))])", "a level is NaN"),
+    ("lloyd_round", LLOYD + "levels", "the levels are the old ones"),
+    ("lloyd_round", LLOYD + "torch.stack([x[c == i].median() for i in range(len(levels))])", "these are the medians"),
+    (
+        "lloyd_round",
+        LLOYD + "torch.stack([(x[c == i].min() + x[c == i].max()) / 2 for i in range(len(levels))])",
+        "these are the middles",
+    ),
+    (
+        "lloyd_round",
+        LLOYD + "[x[c == i].sum() / max(1, (c == i).sum()) for i in range(len(levels))]",
+        "no sample came to the level 50, so it stays; yours becomes 0",
+    ),
+    ("lloyd_round", LLOYD + "levels, c", "Only the new levels are asked for"),
+    ("lloyd_round", LLOYD + "levels[:2]", "Every number becomes one number"),
+    ("zone_curve", CURVE + "bits *= np.log(2)" + APPEND, "these are nats"),
+    ("zone_curve", CURVE + "bits = -bits" + APPEND, "the bits are negative"),
+    ("zone_curve", CURVE + "bits *= len(y)" + APPEND, "the bits of all numbers"),
+    ("zone_curve", CURVE + "bits = np.log2(len(v))" + APPEND, "if all symbols were equally frequent"),
+    ("zone_curve", CURVE.replace("zone * step", "0") + APPEND, "Below zone · step in magnitude"),
+    ("zone_curve", CURVE + "error = (s * step - y).square().mean()" + APPEND, "still gives symbol · step"),
+    ("zone_curve", CURVE + "error = error.sqrt()" + APPEND, "the root of the mean square"),
+    ("zone_curve", CURVE + "error *= len(y)" + APPEND, "summed; their mean"),
+    ("zone_curve", CURVE + "error = (m[w] - y).abs().mean()" + APPEND, "the bits are right"),
+    ("zone_curve", CURVE + "return bits", "A list of pairs"),
+    ("zone_curve", CURVE + "return [(bits, error)]", "so 3 pairs are asked for, not 1"),
     ("sign_ste", SIGN + "s", "the gradient is 0 everywhere"),
     ("sign_ste", "def sign_ste(y): return torch.where(y >= 0, 1, -1)", "the gradient is 0 everywhere"),
     ("sign_ste", SIGN + "y + (s - y).detach()", "the gradient passes everywhere"),

@@ -25,6 +25,25 @@ R = """def price_range(R, D, k, others=None):
 true = price_range
 """
 
+S = """def fit_scale(symbols):
+    k = np.abs(np.asarray(symbols)).astype(float)
+    def cost(b):
+        far = math.log(0.5 * (1 - math.exp(-1 / b))) - (k - 0.5) / b
+        return -np.where(k == 0, math.log(1 - math.exp(-0.5 / b)), far).mean() / math.log(2)
+    scales = np.geomspace(0.1, 50, 1500)
+    b = min(scales, key=cost)
+    return """
+
+B = """def block_length(p, n):
+    def merged(heap):
+        heap = list(heap); heapq.heapify(heap); total = 0
+        while len(heap) > 1:
+            last = heapq.heappop(heap) + heapq.heappop(heap); total += last; heapq.heappush(heap, last)
+        return total
+    blocks = [math.prod(b) for b in itertools.product(p, repeat=n)]
+    H = sum(-x * math.log2(x) for x in p)
+    return """
+
 WRONG = [
     ("entropy_from_counts", H + "sum(x * math.log2(x) for x in p)", "change the sign"),
     ("entropy_from_counts", H + "-sum(x * math.log(x) for x in p)", "these are nats"),
@@ -125,4 +144,31 @@ WRONG = [
     ),
     ("price_range", R + "def price_range(R, D, k): return true(R, D, k)[0]", "two numbers are asked for"),
     ("price_range", "def price_range(R, D, k): return 0.3, 0.4", "chosen for λ from 20.000 to inf"),
+    ("fit_scale", S + "math.log(b)", "Train the logarithm, but return its exp()"),
+    ("fit_scale", S + "math.log2(b)", "this is log2 b"),
+    ("fit_scale", S + "cost(b)", "the scale is asked for"),
+    ("fit_scale", S + "k.mean()", "this is the mean size"),
+    ("fit_scale", S + "np.std(symbols)", "√2 times the scale"),
+    ("fit_scale", S + "np.std(symbols) / 2**0.5", "over √2"),
+    ("fit_scale", S + "3.0", "again, as for the symbols before"),
+    ("fit_scale", S + "b / 2", "is too narrow"),
+    ("fit_scale", S + "2 * b", "is too wide"),
+    ("fit_scale", S + "-b", "A scale is positive"),
+    ("fit_scale", S + "math.nan", "compute in float64"),
+    ("fit_scale", S + "[b]", "one number is asked for, not list"),
+    ("fit_scale", S + "None", "is a return missing?"),
+    ("block_length", B + "merged(blocks)", "It holds n symbols: divide"),
+    ("block_length", B + "merged(p)", "Give a word to each block of n"),
+    ("block_length", B + "merged(p) / n", "you divided the code for single symbols by n"),
+    ("block_length", B + "H", "this is the entropy. Whole code words cost more"),
+    (
+        "block_length",
+        B + "sum(b * math.ceil(-math.log2(b)) for b in blocks) / n",
+        "Huffman's are shorter",
+    ),
+    ("block_length", B + "merged(blocks) / n - 1 / n", "you stop one step early"),
+    ("block_length", B + "H / 2", "nobody could decode that"),
+    ("block_length", B + "H + 1 / n", "bits a symbol, yours"),
+    ("block_length", B + "None", "is a return missing?"),
+    ("price_range", R + "def price_range(R, D, k): return None", "is a return missing?"),
 ]

@@ -7,6 +7,8 @@ wrong, or right. It never compares the answer with itself, and its own tests fee
 import functools
 from collections.abc import Callable
 
+from tutorial_lib.workbench.progress import in_a_notebook, keep_verdict
+
 
 class Wrong(Exception):
     """Raised inside a check with the sentence that tells the learner what is wrong."""
@@ -16,43 +18,64 @@ def exercise(check: Callable) -> Callable:
     """Turn a function that raises `Wrong` (and returns a closing remark) into a check that prints its verdict.
 
     The decorated check returns None for "not answered yet", False for wrong and True for right.
-    `...` or None as the answer, or a function that returns one of these, counts as not answered.
+    `...` as the answer, or a function that returns it, counts as not answered. None is an answer, and a wrong one
+    unless the check takes it: most often a return is missing. In a notebook, verdicts are kept for `progress()`.
     """
 
     @functools.wraps(check)
     def checked(*answers) -> bool | None:
-        if any(answer is ... or answer is None for answer in answers):
-            print("⬜ Not answered yet.")
-            return None
-        try:
-            remark = check(*answers)
-        except NotAnswered:
-            print("⬜ Not answered yet.")
-            return None
-        except Wrong as wrong:
-            print(f"❌ {wrong}")
-            return False
-        except Exception as error:
-            print(f"❌ Your answer stopped with {type(error).__name__}: {error}")
-            return False
-        print(f"✅ Right. {remark or ''}".rstrip())
-        return True
+        verdict, said = _verdict(check, answers)
+        print(said)
+        if verdict is not None and in_a_notebook():
+            keep_verdict(check.__module__.rsplit(".", 1)[-1], check.__name__, verdict)
+        return verdict
 
     return checked
 
 
+def _verdict(check: Callable, answers: tuple) -> tuple[bool | None, str]:
+    if any(answer is ... for answer in answers):
+        return None, "⬜ Not answered yet."
+    if any(answer is None for answer in answers):
+        return False, "❌ Your answer is None. Was it meant to be computed, by a function without a return?"
+    try:
+        remark = check(*answers)
+    except NotAnswered:
+        return None, "⬜ Not answered yet."
+    except Wrong as wrong:
+        return False, f"❌ {wrong}"
+    except Exception as error:
+        return False, f"❌ Your answer stopped with {type(error).__name__}: {error}"
+    return True, f"✅ Right. {remark or ''}".rstrip()
+
+
 class NotAnswered(Exception):
-    """Raised by `call` when the learner's function still returns `...` or None."""
+    """Raised by `call` when the learner's function still returns `...`."""
 
 
-def call(function: Callable, *arguments, **keywords):
-    """Call the learner's function; a stub that still returns `...` or None is not answered, not wrong."""
+def call(function: Callable, *arguments, none: bool = False, **keywords):
+    """Call the learner's function; a stub that still returns `...` is not answered, not wrong.
+
+    none: None is among the right answers. Otherwise the learner is told that a return may be missing.
+    """
     if not callable(function):
         raise Wrong(f"A function is asked for, not a value of type {type(function).__name__}.")
     result = function(*arguments, **keywords)
-    if result is ... or result is None:
+    if result is ...:
         raise NotAnswered
+    if result is None and not none:
+        given = ", ".join(short(argument) for argument in arguments)
+        raise Wrong(f"For {given or 'no argument'} your function returned None: is a return missing?")
     return result
+
+
+def short(value: object) -> str:
+    """A value in a sentence: as it is written, if that is short, else what it is."""
+    written = repr(value)
+    if len(written) <= 40 and "\n" not in written:
+        return written
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
 def as_number(answer, wanted: str = "One number") -> float:

@@ -1,10 +1,13 @@
 """The checks of notebook 03: entropy and rate."""
 
+import heapq
+import itertools
 import math
 import warnings
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from tutorial_lib.information import entropy, kl_divergence
 from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
@@ -158,6 +161,123 @@ def conditional(function) -> str:
                 raise Wrong(f"{case}: {words}")
         raise Wrong(f"{case}: {true:.3f} bits are right, you give {answer:.3f}.")
     return "The chain rule H(X, C) = H(C) + H(X | C) is why a coder may send one symbol after the other."
+
+
+def _cost_of_scale(sizes: np.ndarray, b: float) -> float:
+    """Mean surprise, in bits, of whole numbers of these sizes |k|, with a Laplace density of scale b."""
+    far = np.log(0.5) + np.log1p(-math.exp(-1 / b)) - (sizes - 0.5) / b
+    return float(-np.where(sizes == 0, np.log(-math.expm1(-0.5 / b)), far).mean() / math.log(2))
+
+
+def _best_scale(sizes: np.ndarray) -> float:
+    """Where `_cost_of_scale`, which has a single valley in log b, is lowest: by shrinking an interval."""
+    low, high = math.log(0.05), math.log(200.0)
+    for _ in range(80):
+        third = (high - low) / 3
+        if _cost_of_scale(sizes, math.exp(low + third)) < _cost_of_scale(sizes, math.exp(high - third)):
+            high -= third
+        else:
+            low += third
+    return math.exp((low + high) / 2)
+
+
+@exercise
+def fit_scale(function) -> str:
+    """fit_scale(symbols): the scale of the Laplace density that pays least for these whole numbers."""
+    given = []
+    for scale in (3.0, 0.4, 12.0):
+        quantiles = (np.arange(2_000) + 0.5) / 2_000
+        values = -scale * np.sign(quantiles - 0.5) * np.log(1 - 2 * np.abs(quantiles - 0.5))
+        symbols = np.rint(values).astype(int)
+        sizes = np.abs(symbols)
+        case = f"2,000 symbols, {(sizes == 0).mean():.0%} of them 0, the largest {sizes.max()}"
+        scale_of = call_quietly(function, symbols)
+        if isinstance(scale_of, torch.Tensor):
+            scale_of = scale_of.detach()  # or torch would warn the learner of a float made of it
+        answer = as_number(scale_of, f"{case}: one number")
+        true = _best_scale(sizes)
+        given.append(answer)
+        if math.isclose(answer, true, rel_tol=0.03):
+            continue
+        if math.isnan(answer):
+            raise Wrong(
+                f"{case}: NaN. A symbol whose mass is 0 in floats costs infinitely much: compute in float64, or the "
+                "logarithm of the mass without the mass."
+            )
+        mistakes = {
+            math.log(true): "this is log b. Train the logarithm, but return its exp().",
+            math.log2(true): "this is log2 b; b itself is asked for.",
+            _cost_of_scale(sizes, true): "these are the bits that the best scale pays; the scale is asked for.",
+            float(sizes.mean()): (
+                "this is the mean size, right for real numbers. Rounding has made many of them 0: lower the bits."
+            ),
+            float(symbols.std()): "this is the standard deviation, √2 times the scale even before rounding.",
+            float(symbols.std() / math.sqrt(2)): (
+                "this is the standard deviation over √2, right for real numbers only: lower the bits themselves."
+            ),
+        }
+        for mistake, words in mistakes.items():
+            if math.isclose(answer, mistake, rel_tol=0.01):
+                raise Wrong(f"{case}: {words}")
+        if answer <= 0:
+            raise Wrong(f"{case}: {answer:.3f}. A scale is positive; train its logarithm, and it stays so.")
+        pays, least = _cost_of_scale(sizes, answer), _cost_of_scale(sizes, true)
+        if len(given) > 1 and len(set(given)) == 1:
+            raise Wrong(f"{case}: {answer:.3f} again, as for the symbols before. Does your answer depend on them?")
+        side = "narrow: too sure of the zeros" if answer < true else "wide: it spends mass where nothing comes"
+        raise Wrong(
+            f"{case}: b = {answer:.3f} is too {side}. It pays {pays:.3f} bits a symbol, and {least:.3f} would do; "
+            "let it train longer, or look at the two masses once more."
+        )
+    return "Every learned codec does this, with one scale for a channel (04) or one for each symbol (08)."
+
+
+def _merges(masses: list[float]) -> list[float]:
+    """The probabilities of the pairs that Huffman joins; their sum is the average length of a word."""
+    heap, pairs = sorted(masses), []
+    heapq.heapify(heap)
+    while len(heap) > 1:
+        pairs.append(heapq.heappop(heap) + heapq.heappop(heap))
+        heapq.heappush(heap, pairs[-1])
+    return pairs
+
+
+@exercise
+def block_length(function) -> str:
+    """block_length(p, n): bits a symbol, when blocks of n independent symbols get Huffman's words."""
+    for p, n in [
+        ([0.6, 0.3, 0.1], 2),
+        ([0.9, 0.1], 2),
+        ([0.5, 0.25, 0.25], 3),
+        ([0.8, 0.15, 0.05], 4),
+        ([0.9, 0.1], 1),
+    ]:
+        case = f"p {p}, n {n}"
+        answer = as_number(call_quietly(function, list(p), n), f"{case}: one number")
+        blocks = [math.prod(block) for block in itertools.product(p, repeat=n)]
+        pairs = _merges(blocks)
+        true, least = sum(pairs) / n, float(entropy(p))
+        if close(answer, true):
+            continue
+        shannon = sum(mass * math.ceil(-math.log2(mass)) for mass in blocks)
+        mistakes = {
+            sum(pairs): "these are the bits of a whole block. It holds n symbols: divide.",
+            sum(_merges(p)): "this is the code for single symbols. Give a word to each block of n.",
+            sum(_merges(p)) / n: "you divided the code for single symbols by n. Give a word to each block of n.",
+            least: "this is the entropy. Whole code words cost more; how much more, for blocks of this length?",
+            least * n: "this is the entropy of a block. Its words are whole bits, and the answer is per symbol.",
+            shannon / n: "your words have ⌈−log₂ p⌉ bits, Shannon's lengths. Huffman's are shorter: join the rarest.",
+            shannon: "these are Shannon's lengths, ⌈−log₂ p⌉, and the bits of a whole block.",
+            math.ceil(math.log2(len(blocks))) / n: "all your words are equally long. Frequent blocks get shorter ones.",
+            (sum(pairs) - pairs[-1]) / n: "you stop one step early: the last two groups are joined, too.",
+        }
+        for mistake, words in mistakes.items():
+            if close(answer, mistake):
+                raise Wrong(f"{case}: {words}")
+        if answer < least:
+            raise Wrong(f"{case}: {answer:.3f} bits are below the entropy, {least:.3f}: nobody could decode that.")
+        raise Wrong(f"{case}: Huffman's words for these blocks take {true:.3f} bits a symbol, yours {answer:.3f}.")
+    return "Less than 1/n bit above the entropy: the source coding theorem, which you have just run."
 
 
 # The third and the fourth are never chosen, although the third lies below the line between its two neighbours.

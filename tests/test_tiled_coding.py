@@ -1,0 +1,192 @@
+"""Coding in tiles: the strings and pictures of coding the whole, and the memory that was said before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tutorial_lib import codec as codec_module
+from tutorial_lib import tiled_coding
+from tutorial_lib.codec import Codec
+from tutorial_lib.rans import BitstreamError
+from tutorial_lib.strips import Strips, Window, tiles, whole
+from tutorial_lib.tiled_coding import Quarter
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def codec(lively_codec) -> Codec:
+    return lively_codec()
+
+
+@pytest.fixture(autouse=True)
+def small_tiles():
+    """Tiles of 32 positions for the finest level, 16 for others; a few features kept, a few symbols at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiled_coding, "SIDE", 32)
+        patch.setattr(tiled_coding, "KEPT", 20_000)
+        patch.setattr(tiled_coding, "CHUNK", 500)
+        yield patch
+
+
+def textured(height: int, width: int, seed: int = 0) -> Tensor:
+    """Smooth, with noise, (3, H, W) uint8."""
+    generator = torch.Generator().manual_seed(seed)
+    smooth = torch.randn(3, height, width, generator=generator).cumsum(1).cumsum(2).sin()
+    noise = torch.randn(3, height, width, generator=generator)
+    return (90 * smooth + 20 * noise + 128).clamp(0, 255).to(torch.uint8)
+
+
+class Both:
+    """A codec that codes whole pictures, or in tiles."""
+
+    def __init__(self, codec: Codec, patch: pytest.MonkeyPatch) -> None:
+        self.codec, self.patch = codec, patch
+
+    def whole(self) -> Codec:
+        self.patch.setattr(codec_module, "WHOLE", 2**20)
+        return self.codec
+
+    def tiled(self) -> Codec:
+        self.patch.setattr(codec_module, "WHOLE", 0)
+        return self.codec
+
+
+# The same result ------------------------------------------------------------------------------------------------------
+
+
+@given(
+    size=st.tuples(st.integers(1, 130), st.integers(1, 130)),
+    quality=st.integers(1, 100),
+    seed=st.integers(0, 99),
+    smaller=st.integers(0, 3),
+    slices=st.integers(0, 3),
+)
+@settings(max_examples=4, deadline=None)
+@example(size=(1, 1), quality=50, seed=0, smaller=0, slices=0)
+@example(size=(1, 133), quality=90, seed=0, smaller=1, slices=1)
+@example(size=(133, 2), quality=10, seed=1, smaller=2, slices=2)
+@example(size=(129, 97), quality=100, seed=1, smaller=3, slices=3)
+def test_tiles_change_nothing(codec, size, quality, seed, smaller, slices) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        both = Both(codec, patch)
+        image = textured(size[0], size[1], seed)
+        data = both.whole().encode(image, quality, 0)
+        assert both.tiled().encode(image, quality, 0) == data
+        for request in ({}, {"smaller": smaller} if seed % 2 else {"slices": slices}):
+            wanted = both.whole().decode(data, **request).int()
+            found = both.tiled().decode(data, **request).int()
+            assert found.shape == wanted.shape
+            assert (found - wanted).abs().max() <= 1, request
+
+
+@pytest.mark.parametrize("part", ["LEVEL", "LIFTING"])
+def test_narrower_margins_would(codec, small_tiles, part: str) -> None:
+    """The test above sees a margin that is too small."""
+    both, image = Both(codec, small_tiles), textured(100, 150)
+    data = both.whole().encode(image, 60, 0)
+    small_tiles.setattr(tiled_coding, part, 0)
+    assert both.tiled().encode(image, 60, 0) != data
+
+
+def test_values_beyond_small_types_are_kept(codec, small_tiles) -> None:
+    """Symbols beyond int8, coefficients beyond ±128: with a step of the quantizer that leads to them."""
+    for module in ("codec", "restoration", "tiled_coding"):
+        small_tiles.setattr(f"tutorial_lib.{module}.step_of", lambda quality: torch.full((1, 1, 1, 1), 0.4))
+    both, image = Both(codec, small_tiles), textured(70, 90).bitwise_and(128).mul(2).sub(1)
+    data = both.whole().encode(image, 60, 0)
+    assert both.tiled().encode(image, 60, 0) == data
+    found, wanted = both.tiled().decode(data), both.whole().decode(data)
+    assert (found.int() - wanted.int()).abs().max() <= 1
+
+
+def test_damaged_strings_are_noticed(codec, small_tiles) -> None:
+    tiled = Both(codec, small_tiles).tiled()
+    strings = tiled.strings_of(textured(90, 70), 50, 0, None)
+    last = bytes(byte ^ 85 for byte in strings[-1])
+    with pytest.raises(BitstreamError):
+        tiled.picture_of([*strings[:-1], last[:-4]], (90, 70), 50, 0)
+
+
+# Places ---------------------------------------------------------------------------------------------------------------
+
+
+@given(st.tuples(st.integers(1, 40), st.integers(1, 40)), st.integers(1, 6), st.integers(0, 5))
+def test_windows_cover_a_picture_once(shape, half_side, half_margin) -> None:
+    seen = np.zeros(shape, dtype=int)
+    for tile in tiles(shape, 2 * half_side):
+        outer = tile.widened(2 * half_margin, shape)
+        seen[tile.rows, tile.columns] += 1
+        places = torch.arange(shape[0] * shape[1]).view(shape)
+        assert torch.equal(tile.within(outer).of(outer.of(places)), tile.of(places))
+        for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            quarter = places[row::2, column::2]
+            assert torch.equal(tile.quarter(row, column).of(quarter), tile.parity(row, column).of(places))
+        doubled = tile.times(2, (2 * shape[0] - 1, 2 * shape[1]))
+        covered = doubled.halved()
+        assert covered.rows.start <= tile.rows.start
+        assert covered.rows.stop == tile.rows.stop
+    assert (seen == 1).all()
+
+
+def test_strips_keep_what_was_written_and_forget() -> None:
+    x = torch.randint(-300, 300, (1, 2, 11, 7)) / 256
+    x[0, 0, 9, 3] = 200.0  # beyond int16
+    strips = Strips(2, (11, 7), 4, 256.0, CPU)
+    for tile in tiles((11, 7), 4):
+        strips.write(tile, tile.of(x))
+    assert torch.equal(strips.read(whole((11, 7))), x)
+    window = Window(slice(2, 9), slice(1, 6))
+    assert torch.equal(strips.read(window, slice(1, 2)), window.of(x[:, 1:2]))
+    assert [strip.dtype for strip in strips.strips if strip is not None] == [torch.int16, torch.int16, torch.int32]
+    strips.forget(7)
+    with pytest.raises(AssertionError, match="forgotten"):
+        strips.read(window)
+    assert torch.equal(strips.read(Window(slice(4, 11), slice(0, 7))), x[:, :, 4:])
+
+
+def test_a_quarter_widens_its_symbols() -> None:
+    quarter = Quarter((2, 3), [(2, 2), (1, 3), (0, 3)], symbols=True)
+    k = torch.tensor([1.0, -128.0, 40_000.0])[None, :, None, None].expand(1, 3, 2, 3)
+    quarter.put(whole((2, 3)), torch.ones(1, 3, 2, 3, dtype=torch.int32), k)
+    assert [symbols.tolist() for symbols, _ in quarter.pieces()] == [[[-128] * 3], [[1] * 2] * 2]
+
+
+# Memory ---------------------------------------------------------------------------------------------------------------
+
+MEASURED = """
+import resource, torch
+from tutorial_lib.codec import Codec
+torch.set_num_threads(1)
+codec = Codec.load()
+small = torch.zeros(3, 64, 64, dtype=torch.uint8)
+codec.decode(codec.encode(small, effort=0))
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+before = peak()
+tile = torch.randint(0, 256, (3, 250, 250), dtype=torch.uint8)
+data = codec.encode(tile.repeat(1, {height} // 250, {width} // 250), effort=0)
+print(peak() - before)
+codec.decode(data)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ru_maxrss counts in other units")
+@pytest.mark.parametrize("size", [(1000, 1000), (2000, 2000)])
+def test_the_memory_that_is_said_is_what_it_takes(size: tuple[int, int]) -> None:
+    code = MEASURED.format(height=size[0], width=size[1])
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    encoding, both = map(int, run.stdout.split())
+    codec = Codec.load()
+    said = codec.memory_to_encode(size, 0), codec.memory_to_decode(size)
+    assert said[0] is not None and said[1] is not None
+    assert 0.4 * said[0] <= encoding <= 1.05 * said[0]
+    assert 0.4 * max(said) <= both <= 1.05 * max(said)
