@@ -30,7 +30,7 @@ class Numbers:
     def __init__(self, *tables: list[int]) -> None:
         self.tables = tables
 
-    def check_effort(self, effort: int | None) -> int:
+    def check_effort(self, effort: int | None, pixels: int = 0) -> int:
         return effort or 0
 
     def encode(self, image: Tensor, quality: int, effort: int, on_round: object = None) -> bytes:

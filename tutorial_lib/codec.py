@@ -66,6 +66,7 @@ class Codec(VariableRateCodec):
 
     efforts = range(len(ROUNDS))
     default_effort = DEFAULT_EFFORT
+    searched_pixels = WHOLE  # by default; a search takes much more time and memory than coding
     checkpoint = "codec.safetensors"
     # of the codec that had this name before, with lapped cosines, and the version that reads it
     former_settings: ClassVar[dict[str, str]] = dict.fromkeys(

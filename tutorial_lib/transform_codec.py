@@ -67,6 +67,7 @@ class TransformCodec(nn.Module):
     default_quality: int | None = None
     efforts: range = range(1)
     default_effort: int = 0
+    searched_pixels: int | None = None  # larger pictures are not searched unless an effort is asked for; None: all are
     halvings: int = 0  # how often `decode` can halve a picture's sides
     checkpoint: str | None = None  # the file, among those that come with the course, that `load()` takes
 
@@ -174,10 +175,13 @@ class TransformCodec(nn.Module):
             raise ValueError(f"a quality is a whole number {span}, not {quality!r}.")
         return number
 
-    def check_effort(self, effort: int | None) -> int:
-        """The effort as a whole number, None as the default. Raises ValueError for one that this codec lacks."""
+    def check_effort(self, effort: int | None, pixels: int = 0) -> int:
+        """The effort as a whole number, None as the default for a picture of so many pixels.
+
+        Raises ValueError for one that this codec lacks.
+        """
         if effort is None:
-            return self.default_effort
+            return 0 if self.searched_pixels is not None and pixels > self.searched_pixels else self.default_effort
         try:
             number = None if isinstance(effort, bool | np.bool_) else operator.index(effort)
         except TypeError:
@@ -270,7 +274,8 @@ class TransformCodec(nn.Module):
         image = from_pil(image) if isinstance(image, Image.Image) else image
         if image.dtype != torch.uint8 or image.dim() != 3 or len(image) != 3:
             raise ValueError(f"a picture is uint8 (3, H, W), not {image.dtype} {tuple(image.shape)}.")
-        quality, effort, name = self.check_quality(quality), self.check_effort(effort), self._known_name()
+        quality, name = self.check_quality(quality), self._known_name()
+        effort = self.check_effort(effort, image.shape[1] * image.shape[2])
         height, width = image.shape[1:]
         bitstream.check_size(width, height)
         strings = tuple(self.strings_of(image, quality, effort, on_round))

@@ -37,8 +37,8 @@ def add_parsers(commands: argparse._SubParsersAction, form: dict) -> None:
     aim.add_argument("--target-bytes", type=int, metavar="N", help=meaning)
     meaning = "the lowest quality at which the picture, decoded again, has at least this PSNR in dB"
     aim.add_argument("--target-psnr", type=float, metavar="D", help=meaning)
-    meaning = "how long to search for a file that costs less: from 0, one pass, to 9, about twenty times as long"
-    encode.add_argument("--effort", type=int, metavar="E", help=f"{meaning}; 2 unless it is given")
+    meaning = "how long to search for a file that costs less: from 0, one pass, to 9"
+    encode.add_argument("--effort", type=int, metavar="E", help=f"{meaning}; 1 unless it is given, 0 above a megapixel")
     encode.set_defaults(command=encode_command)
 
     decode = commands.add_parser("decode", help="a .lic file to a picture", **form)
@@ -80,7 +80,7 @@ class _Asked(NamedTuple):
 
     codec: TransformCodec
     quality: int | None
-    effort: int
+    effort: int | None
 
 
 def _coder(options: argparse.Namespace) -> _Asked:
@@ -97,9 +97,10 @@ def _coder(options: argparse.Namespace) -> _Asked:
     except ValueError as error:
         raise BadInput(f"--quality: {error}") from None
     try:
-        return _Asked(codec, quality, codec.check_effort(options.effort))
+        codec.check_effort(options.effort)
     except ValueError as error:
         raise BadInput(f"--effort: {error}") from None
+    return _Asked(codec, quality, options.effort)
 
 
 def _encode(job: Job, coder: _Once, options: argparse.Namespace) -> Done:
@@ -108,7 +109,8 @@ def _encode(job: Job, coder: _Once, options: argparse.Namespace) -> Done:
     with as_file(job.source) as source, blaming(job.source):
         picture, notes = read_picture(source, bitstream.check_size)
     asked, size = coder("the same for all"), picture.size
-    needed = asked.codec.memory_to_encode((size[1], size[0]), asked.effort)
+    effort = asked.codec.check_effort(asked.effort, size[0] * size[1])
+    needed = asked.codec.memory_to_encode((size[1], size[0]), effort)
     less = asked.codec.memory_to_encode((size[1], size[0]), 0)
     hint = "; --effort 0 takes less" if needed is not None and less is not None and less < needed else ""
     memory.check_memory(job.source, size, needed, options.memory, hint)
@@ -118,12 +120,12 @@ def _encode(job: Job, coder: _Once, options: argparse.Namespace) -> Done:
     with blaming(job.source):
         image = from_pil(picture)
         del picture  # it takes as much memory again
-        data, reached = _coded(image, asked, options)
+        data, reached = _coded(image, asked, effort, options)
     header = bitstream.read_header(data)
     return job.write(data, f"{_size(header)}, {_rate(data, len(data), *size)}{reached}", notes)
 
 
-def _coded(image: Tensor, asked: _Asked, options: argparse.Namespace) -> tuple[bytes, str]:
+def _coded(image: Tensor, asked: _Asked, effort: int, options: argparse.Namespace) -> tuple[bytes, str]:
     """The file, and what there is to say of a target. A bar shows on a terminal, after the first second."""
     from tqdm import tqdm
 
@@ -137,13 +139,13 @@ def _coded(image: Tensor, asked: _Asked, options: argparse.Namespace) -> tuple[b
             bar.update()
 
         if options.target_bytes is not None:
-            found = at_most(codec, image, options.target_bytes, asked.effort, advance)
+            found = at_most(codec, image, options.target_bytes, effort, advance)
             return found.data, f", quality {found.quality}"
         if options.target_psnr is not None:
-            found = at_least(codec, image, options.target_psnr, asked.effort, advance)
+            found = at_least(codec, image, options.target_psnr, effort, advance)
             return found.data, f", quality {found.quality}, {found.decibels:.2f} dB"
-        bar.total = codec.rounds(asked.effort)
-        return codec.encode(image, asked.quality, asked.effort, advance), ""
+        bar.total = codec.rounds(effort)
+        return codec.encode(image, asked.quality, effort, advance), ""
 
 
 def decode_command(options: argparse.Namespace) -> None:

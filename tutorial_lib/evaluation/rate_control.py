@@ -42,7 +42,7 @@ def at_most(
         return Reached(codec.encode(image, quality, effort, on_round), quality)
 
     found, last = _farthest(
-        list(_qualities(codec)), code, lambda file: len(file.data) <= size, codec.check_effort(effort)
+        list(_qualities(codec)), code, lambda file: len(file.data) <= size, codec.check_effort(effort, image[0].numel())
     )
     if found is None:
         raise ValueError(
@@ -66,7 +66,7 @@ def at_least(
     def fits(file: Reached) -> bool:
         return file.decibels is not None and file.decibels >= decibels
 
-    found, last = _farthest([*reversed(_qualities(codec))], code, fits, codec.check_effort(effort))
+    found, last = _farthest([*reversed(_qualities(codec))], code, fits, codec.check_effort(effort, image[0].numel()))
     if found is None:
         raise ValueError(
             f"{decibels:g} dB are too many for this codec: even at quality {last.quality} "
