@@ -188,6 +188,5 @@ def test_the_memory_that_is_said_is_what_it_takes(size: tuple[int, int]) -> None
     codec = Codec.load()
     said = codec.memory_to_encode(size, 0), codec.memory_to_decode(size)
     assert said[0] is not None and said[1] is not None
-    # below: what importing and compiling has left free is used again, and not counted
-    assert 0.1 * said[0] <= encoding <= 1.05 * said[0]
-    assert 0.1 * max(said) <= both <= 1.05 * max(said)
+    # How much less it is depends on what importing and compiling has left free.
+    assert encoding <= 1.05 * said[0] and both <= 1.05 * max(said)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import io
+import signal
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,16 @@ from tutorial_lib.rans import BitstreamError
 from tutorial_lib.transform_codec import Prior, TransformCodec
 
 SHIPS, OTHER = "00112233445566ff", "ffeeddccbbaa9988"  # fingerprints
+
+
+@pytest.fixture(autouse=True)
+def no_signal_ignored() -> Iterator[None]:
+    """As in a terminal, whoever runs the tests: in the background SIGINT is ignored, under `nohup` SIGHUP, by `lic` too."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {kind: signal.signal(kind, handler) for kind, handler in usual.items()}
+    yield
+    for kind, handler in before.items():
+        signal.signal(kind, handler)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,16 +38,6 @@ def test_ctrl_c(lic, table: Path, stand_in, contents, monkeypatch, job: tuple[st
     assert contents(table) == before
 
 
-@pytest.fixture
-def no_signal_ignored() -> Iterator[None]:
-    """As in a terminal, whoever runs the tests: under `nohup`, SIGHUP is ignored, by `lic` too."""
-    before = {kind: signal.signal(kind, signal.SIG_DFL) for kind in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for kind, handler in before.items():
-        signal.signal(kind, handler)
-
-
-@pytest.mark.usefixtures("no_signal_ignored")
 @pytest.mark.parametrize("job", JOBS)
 @pytest.mark.parametrize("moment", ["compute", "write", "replace"])
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
