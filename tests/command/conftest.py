@@ -31,7 +31,7 @@ SHIPS, OTHER = "00112233445566ff", "ffeeddccbbaa9988"  # fingerprints
 
 @pytest.fixture(autouse=True)
 def no_signal_ignored() -> Iterator[None]:
-    """As in a terminal, whoever runs the tests: in the background SIGINT is ignored, under `nohup` SIGHUP, by `lic` too."""
+    """As in a terminal: in the background SIGINT is ignored, and under `nohup` SIGHUP is, by `lic`, too."""
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
     before = {kind: signal.signal(kind, handler) for kind, handler in usual.items()}
     yield
