@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import hypothesis
 import numpy as np
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from tutorial_lib.cdf import CdfTables
 from tutorial_lib.transform_codec import Prior, TransformCodec
+from tutorial_lib.workbench import other_machines
 
 # The same examples on every machine and in every run: a red test stays red until it is mended.
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
@@ -142,17 +142,7 @@ def gradients_reach_all():
 @pytest.fixture(scope="session")
 def threads():
     """threads(number): a context in which PyTorch computes with so many."""
-
-    @contextmanager
-    def computing(number: int) -> Iterator[None]:
-        before = torch.get_num_threads()
-        torch.set_num_threads(number)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-    return computing
+    return other_machines.threads
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ from tutorial_lib.wavelet import join, sizes, turn_colours
 from tutorial_lib.whole_networks import straight
 
 ROUNDS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14)  # of each effort
-DEFAULT_EFFORT = 1  # about a second for 768 × 512 on two cores
+DEFAULT_EFFORT = 1  # under two seconds for 768 × 512 on two cores
 PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.7 GB of memory for a million of them
 
 
