@@ -189,11 +189,10 @@ def recipe_of(trained: dict[str, str]) -> str:
     return f"{preset}{steps}{weights}{seed}; loss = (bits per pixel + λ · 255² · MSE) / λ^0.6."
 
 
-def hours_of(trained: dict[str, str]) -> str:
-    if "core_seconds" not in trained:
+def hours_of(seconds: float | None) -> str:
+    if seconds is None:
         return "How long it took was not recorded."
-    seconds = float(trained["core_seconds"])
-    return f"It took {seconds / 3600:.1f} hours of one processor core ({seconds:,.0f} core-seconds, as recorded in it)."
+    return f"It took {seconds / 3600:.1f} hours of one processor core ({seconds:,.0f} core-seconds, as `lic train` said)."
 
 
 def main() -> None:
@@ -205,6 +204,7 @@ def main() -> None:
     parser.add_argument("--second-are", default="photos held out of training", metavar="TEXT")
     parser.add_argument("--checkpoint", type=Path, default=shipped(str(Codec.checkpoint)))
     parser.add_argument("--trained-on", metavar="TEXT", help="the photos; default: what the checkpoint says")
+    parser.add_argument("--core-seconds", type=float, metavar="N", help="what the training took, as `lic train` says")
     parser.add_argument("--licence", choices=LICENCES, required=True)
     parser.add_argument("--tables", type=Path, action="append", default=[], help="Markdown to put into the card")
     options = parser.parse_args()
@@ -240,7 +240,7 @@ def main() -> None:
         prior=kmac_per_pixel(decoder, x, "prior."),
         synthesis=kmac_per_pixel(decoder, x, "synthesis."),
         trained_on=options.trained_on or trained.get("trained_on", "photos that the checkpoint does not name"),
-        hours=hours_of(trained),
+        hours=hours_of(options.core_seconds),
         recipe=recipe_of(trained),
         licence=LICENCES[options.licence],
         sections="\n".join(sections),

@@ -155,7 +155,7 @@ def test_it_fits_on_a_page() -> None:
 
 def test_it_trains(desk: Path, trained: str) -> None:
     first, head, row, last = trained.splitlines()
-    assert first == "own.safetensors: trained for 200 steps on 3 photos"
+    assert first.startswith("own.safetensors: trained for 200 steps on 3 photos; ")
     assert head.split()[0] == "quality" and row.split()[0] == "-" and float(row.split()[2]) > 15  # dB
     assert last == "own.safetensors.png: chelsea.png, coffee.png, rocket.png; the original, and decoded"
     with Image.open(desk / "own.safetensors.png") as picture:

@@ -146,7 +146,7 @@ def test_trained_from_photos_to_files_and_back(here: Path, lic, one_sentence) ->
     widths = ("C=[6,8,8]", "P=[6,8,8]", "P_colour=[4,6,6]", "half=6", "quarter=6", "blocks=1")
     job = ("train", "--set", *widths, "--data", "photos", "--out", "w.safetensors")
     status, said, _ = lic(*job, "--steps", 3, "--crop", 32, "--batch", 2)
-    assert status == 0 and said.startswith("w.safetensors: trained for 3 steps on 2 photos\n")
+    assert status == 0 and said.startswith("w.safetensors: trained for 3 steps on 2 photos; ")
 
     checkpoint = ("--checkpoint", "w.safetensors")
     assert lic("encode", "photos/coffee.png", "a.lic", "--quality", 70, *checkpoint)[0] == 0

@@ -170,7 +170,7 @@ class TestWhatComesOut:
 
     def test_the_table(self, finished, data: Path) -> None:
         lines = finished.said.splitlines()
-        assert lines[0] == f"{finished.out}: trained for 7 steps on 4 photos"
+        assert lines[0].startswith(f"{finished.out}: trained for 7 steps on 4 photos; ")
         assert re.split("  +", lines[1].strip()) == ["quality", "bits per pixel", "PSNR", "JPEG, same PSNR"]
         codec = Codec.load(finished.out)
         for quality, line in zip((10, 60), lines[2:4], strict=True):
@@ -295,7 +295,7 @@ cli.main(sys.argv[1:])
         status, _, err = train(data, out, "--resume")
         assert status == 0 and "note: there is no unfinished run" not in err and not kept(out).exists()
         assert_equal(out, finished.out)
-        assert metadata_of(out) == metadata_of(finished.out)
+        assert out.read_bytes() == finished.out.read_bytes()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_ctrl_c_and_what_a_machine_sends(self, finished, data: Path, tmp_path: Path, monkeypatch, number) -> None:

@@ -198,11 +198,13 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], recipe: Recipe
         return
     codec = training.finish()
     metadata = {name: str(value) for name, value in {**run, "loss": options.loss}.items()}
-    trained_on = {"trained_on": f"{len(photos)} photos", "core_seconds": f"{training.spent['core_seconds']:.0f}"}
-    codec.save(options.out, {**metadata, **trained_on, "recipe": json.dumps(asdict(recipe)), "run": digest})
+    metadata |= {"trained_on": f"{len(photos)} photos", "recipe": json.dumps(asdict(recipe)), "run": digest}
+    codec.save(options.out, metadata)  # no clock's reading in it: the same run writes the same bytes again
     _check_saved(options.out, codec, crops(0)[0])
     files.finish()
-    _report(options.out, codec, recipe, len(photos), measured)
+    done = f"{recipe.steps:,} steps on {len(photos):,} photo{'s' * (len(photos) != 1)}"
+    print(printable(f"{options.out}: trained for {done}; {training.spent['core_seconds']:,.0f} core-seconds"))
+    _report(options.out, codec, measured)
 
 
 def _take_steps(options: argparse.Namespace, training: Training, files: RunFiles, photos: list[Tensor]) -> None:
@@ -233,11 +235,10 @@ def _take_steps(options: argparse.Namespace, training: Training, files: RunFiles
         training_run.take_steps(training, lambda: files.keep(training), options.save_every, after_each)
 
 
-def _report(out: Path, codec: TransformCodec, recipe: Recipe, count: int, measured: Photos) -> None:
+def _report(out: Path, codec: TransformCodec, measured: Photos) -> None:
     """A table on stdout, and a picture beside the checkpoint."""
     from tutorial_lib.command.training_report import picture, picture_qualities, table
 
-    print(printable(f"{out}: trained for {recipe.steps:,} steps on {count:,} photo{'s' * (count != 1)}"))
     print(table(codec, list(measured.values())))
     shown = dict(list(measured.items())[:3])
     atomic_write(_beside(out, ".png"), picture(codec, list(shown.values())))
