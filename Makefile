@@ -7,6 +7,7 @@
 # make site       build the site's pages from the executed notebooks: build/site/html/index.html
 # make test-site  build them, and look at every page in a browser (Chromium or Chrome)
 # make lint       ruff, format included, and mypy
+# make fuzz       coverage-guided fuzzing of everything that reads files, a minute each (Linux; FUZZ_SECONDS=600)
 # make coverage   which lines and branches the tests reach: a report, on the terminal and in htmlcov/
 # make bench      side-by-side measurements against peers
 # make train      train notebook 07's codec: DATA=folder of photos, VALID=photos to measure on
@@ -16,11 +17,11 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/ready
-EXTRAS := photos,notebooks,peers,dev,site
+EXTRAS := photos,notebooks,peers,dev,fuzz,site
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test site test-site notebooks student solutions env lint coverage bench train train-lessons train-codec
+.PHONY: lab test fuzz site test-site notebooks student solutions env lint coverage bench train train-lessons train-codec
 
 env: $(READY)
 
@@ -37,6 +38,13 @@ lab: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(NBVAL) --ignore=tests/site tests notebooks
+
+# One seed, so that a failure comes again. libFuzzer writes the input that fails to build/fuzz.
+FUZZ_SECONDS ?= 60
+fuzz: $(READY)
+	for target in container tables rans picture checkpoint; do \
+	    $(BIN)/python tests/fuzz/guided.py $$target -max_total_time=$(FUZZ_SECONDS) -seed=1 -verbosity=0 \
+	        -print_final_stats=1 || exit 1; done
 
 notebooks: $(READY)
 	$(BIN)/python -m tutorial_lib.workbench.notebooks notebooks/*.ipynb

@@ -25,10 +25,10 @@ rounding; Yang, Bamler & Mandt 2020, "Improving inference for neural image compr
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tutorial_lib import laplace
 from tutorial_lib.quality import DISTORTION_WEIGHT, lambda_of, step_of
@@ -43,17 +43,25 @@ DEFAULT_EFFORT = 1  # under two seconds for 768 × 512 on two cores
 PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.7 GB of memory for a million of them
 
 
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def frozen(network: Network) -> Network:
+    """A copy in evaluation mode that asks for no gradients of its weights, which are the same memory."""
+    shared = {id(weight): nn.Parameter(weight.detach(), requires_grad=False) for weight in network.parameters()}
+    return copy.deepcopy(network, shared).eval()
+
+
 def step_size(n: int) -> float:
     """β of round n = 0, 1, …"""
     return 0.3 / (1 + n / 3)
 
 
 class Search:
-    """For one prior and synthesis. It copies them, so that other threads may use the originals meanwhile."""
+    """For one prior and synthesis. Of both it has `frozen` copies: other threads may use the originals meanwhile."""
 
     def __init__(self, prior: SubbandPrior, synthesis: WaveletSynthesis) -> None:
-        self.prior = copy.deepcopy(prior).requires_grad_(False).eval()
-        self.synthesis = copy.deepcopy(synthesis).requires_grad_(False).eval()
+        self.prior, self.synthesis = frozen(prior), frozen(synthesis)
 
     def best(
         self, y: Coefficients, x: Tensor, quality: Tensor, rounds: int, on_round: Callable[[], object] | None = None

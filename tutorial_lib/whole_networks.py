@@ -183,11 +183,10 @@ def check(network: nn.Module) -> None:
 def _unit(x: Tensor) -> Tensor:
     """The largest power of two, 1 at most, that divides all numbers of a row of x (C, …): (C,) float64."""
     x = x.detach().double().flatten(1) if x.dim() > 1 else x.detach().double()[:, None]
-    unit = torch.ones(len(x), dtype=torch.float64, device=x.device)
-    for _ in range(60):
-        fits = (x / unit[:, None]).frac().eq(0).all(dim=1)
-        unit = torch.where(fits, unit, unit / 2)
-    return unit
+    mantissa, exponent = torch.frexp(x)
+    digits = (mantissa * 2.0**53).long()  # all 53 binary digits of a double
+    unit = torch.ldexp((digits & -digits).double(), exponent - 53)  # its lowest digit that is not 0
+    return torch.where(x == 0, 1.0, unit).amin(dim=1).clamp(max=1.0)
 
 
 @torch.no_grad()

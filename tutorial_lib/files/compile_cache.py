@@ -14,6 +14,7 @@ from typing import Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 
@@ -48,8 +49,11 @@ class CheckedCache(FunctionCache):
     _impl_class = CheckedCode
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was kept, or None. Numba's own begins with `refresh()`, a third of a second in which all that compiling
+        may need is imported; machine code that is there needs none of it, and compiling calls it itself."""
         try:
-            return super().load_overload(sig, target_context)
+            rtsys.initialize(target_context)
+            return self._load_overload(sig, target_context)
         except Exception:  # a damaged pickle may raise anything
             self._quietly(self.flush)  # an empty index, so that what is compiled now can be kept
             return None
