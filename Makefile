@@ -3,6 +3,7 @@
 # make notebooks  execute all notebooks in place, leave clean metadata, and collect the scoreboard's rows
 # make student    copies of the notebooks without solutions, in build/student
 # make solutions  copies with the stubs filled in, executed, in build/solutions
+# make address    write where the course is published, badges included: REPO=owner/name
 # make env        only set up
 # make site       build the site's pages from the executed notebooks: build/site/html/index.html
 # make test-site  build them, and look at every page in a browser (Chromium or Chrome)
@@ -21,7 +22,7 @@ EXTRAS := photos,notebooks,peers,dev,fuzz,site
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test fuzz site test-site notebooks student solutions env lint coverage bench train train-lessons train-codec
+.PHONY: lab test fuzz site test-site notebooks student solutions address env lint coverage bench train train-lessons train-codec
 
 env: $(READY)
 
@@ -52,6 +53,10 @@ notebooks: $(READY)
 
 student solutions: $(READY)
 	$(BIN)/python -m tutorial_lib.workbench.lesson_copies $@ build/$@ notebooks/*.ipynb
+
+address: $(READY)
+	$(if $(REPO),,$(error Say which repository: make address REPO=owner/name))
+	$(BIN)/python -m tutorial_lib.workbench.address "$(REPO)"
 
 # Nothing is executed, nothing is fetched: a site without warnings, or none.
 site: $(READY)

@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tutorial_lib.workbench.notebooks import clean
+from tutorial_lib.workbench.setup_cell import setup_cell
 
 
 @pytest.fixture
@@ -33,10 +34,18 @@ def test_the_notebook_stays_valid(notebook: NotebookNode) -> None:
 
 def test_deeper_sections_are_collapsed(notebook: NotebookNode) -> None:
     assert notebook.cells[4].metadata == {"id": "cell-04", "jp-MarkdownHeadingCollapsed": True}
-    assert (
-        notebook.metadata["colab"] == {"collapsed_sections": ["cell-04"]} and notebook.metadata["lesson_edition"] == 2
-    )
+    assert notebook.metadata["colab"]["collapsed_sections"] == ["cell-04"] and notebook.metadata["lesson_edition"] == 2
     assert notebook.cells[1].metadata == {}
+
+
+def test_colab_does_not_complete_the_exercises(notebook: NotebookNode) -> None:
+    assert notebook.metadata["colab"]["generative_ai_disabled"] is True
+
+
+def test_the_setup_cell_hides_its_code() -> None:
+    notebook = new_notebook(cells=[new_code_cell(setup_cell())], metadata={"lesson_edition": 2})
+    clean(notebook)
+    assert notebook.cells[0].metadata["jupyter"] == {"source_hidden": True}
 
 
 def test_scaffolds_and_tests_hide_their_code(notebook: NotebookNode) -> None:
@@ -61,7 +70,7 @@ def test_what_is_no_longer_marked_no_longer_folds(notebook: NotebookNode) -> Non
     notebook.cells[4].source = "## 2 More of it · core"
     clean(notebook)
     assert notebook.cells[2].metadata == notebook.cells[4].metadata == {}
-    assert notebook.metadata["colab"] == {"collapsed_sections": []}
+    assert notebook.metadata["colab"]["collapsed_sections"] == []
 
 
 def test_other_notebooks_keep_their_tags_only(notebook: NotebookNode) -> None:

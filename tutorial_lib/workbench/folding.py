@@ -2,9 +2,11 @@
 
     ## … · deeper                 the section folds: JupyterLab keeps that with the heading's cell, Colab in a list of
                                   the notebook's; a page folds the section by its heading
-    tag scaffold, or test         the code folds, not its output: `jupyter.source_hidden`, Colab's form view, and the
-                                  tag hide-input, which MyST-NB reads
+    tag scaffold, or test; the    the code folds, not its output: `jupyter.source_hidden`, Colab's form view, and the
+    set-up cell                   tag hide-input, which MyST-NB reads
     **Predict:**, a claim's box   get the tags predict and claim, for whoever styles or counts them
+
+Colab is asked not to complete code by itself: whoever is offered the solution of an exercise has not solved it.
 
 An author writes the marks; `make notebooks` writes the rest, so that both always agree.
 """
@@ -14,6 +16,7 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 
 from tutorial_lib.workbench.lesson_form import CLAIM, EDITION, FOLDED, MARK, PREDICT
+from tutorial_lib.workbench.setup_cell import OPENING
 
 DERIVED = ("hide-input", "predict", "claim")  # tags that are written here, and only here
 
@@ -30,12 +33,12 @@ def fold(notebook: NotebookNode) -> None:
             if is_deeper(cell):
                 metadata = {"id": cell.id, "jp-MarkdownHeadingCollapsed": True}
                 collapsed.append(cell.id)
-        elif form and set(FOLDED) & set(tags):
+        elif form and (set(FOLDED) & set(tags) or cell.source.startswith(OPENING)):
             tags.append("hide-input")
             metadata = {"cellView": "form", "jupyter": {"source_hidden": True}}
         cell.metadata = from_dict({**metadata, **({"tags": tags} if tags else {})})
     if form:
-        notebook.metadata["colab"] = from_dict({"collapsed_sections": collapsed})
+        notebook.metadata["colab"] = from_dict({"collapsed_sections": collapsed, "generative_ai_disabled": True})
 
 
 def is_deeper(cell: NotebookNode) -> bool:
