@@ -86,7 +86,7 @@ def published() -> str:
 
 
 def unpublished() -> str:
-    return re.sub(', "git.*"', ', "git+https://github.com/<owner>/<repository>"', setup_cell())
+    return re.sub('"git.https.*?"', '"git+https://github.com/<owner>/<repository>"', setup_cell(), count=1)
 
 
 @pytest.fixture

@@ -12,12 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 OPENING = "# Set-up: "
-TEMPLATE = r"""
+TEMPLATE = """
 # Set-up: the same cell opens every notebook. Where the package is installed, it does nothing.
 import importlib.util
 import os
-import pathlib
-import re
 import subprocess
 import sys
 import urllib.parse
@@ -25,19 +23,16 @@ import urllib.request
 from importlib.metadata import version
 
 if importlib.util.find_spec("tutorial_lib") is None:
-    clone, source = pathlib.Path("..").resolve(), "ADDRESS"
-    if (clone / "tutorial_lib").is_dir():
-        source = str(clone)
-    elif "TUTORIAL_LIB" in os.environ:
-        source = os.environ["TUTORIAL_LIB"]
-    elif "<" in source and "COLAB_JUPYTER_IP" in os.environ:  # Colab knows what it has opened this notebook from
-        address = "http://{COLAB_JUPYTER_IP}:{KMP_TARGET_PORT}/api/sessions".format_map(os.environ)
+    clone = os.path.abspath("..") if os.path.isdir("../tutorial_lib") else None
+    source = clone or os.environ.get("TUTORIAL_LIB", "ADDRESS")
+    if "<" in source and "COLAB_JUPYTER_IP" in os.environ:  # Colab knows what it has opened this notebook from
         try:
+            address = "http://{COLAB_JUPYTER_IP}:{KMP_TARGET_PORT}/api/sessions".format_map(os.environ)
             sessions = urllib.parse.unquote(urllib.request.urlopen(address, timeout=5).read().decode())
-            owner, branch = re.search(r"github\.com/([\w.-]+/[\w.-]+)/blob/([^\s\"]+?)/notebooks/", sessions).groups()
-            source = f"git+https://github.com/{owner}@{branch}"
-        except (OSError, AttributeError):  # no answer, or another one
-            pass
+            place = sessions.split("github.com/")[1].split("/notebooks/")[0]  # owner/name/blob/branch
+            source = "git+https://github.com/" + place.replace("/blob/", "@")
+        except (OSError, KeyError, IndexError):
+            pass  # no answer
     if "<" in source:
         raise SystemExit("Where is tutorial_lib? Set TUTORIAL_LIB to its address or folder, or open this in a clone.")
     keep = [f"{name}=={version(name)}" for name in ("numpy", "torch", "ipywidgets") if importlib.util.find_spec(name)]
