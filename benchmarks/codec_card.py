@@ -192,7 +192,9 @@ def recipe_of(trained: dict[str, str]) -> str:
 def hours_of(seconds: float | None) -> str:
     if seconds is None:
         return "How long it took was not recorded."
-    return f"It took {seconds / 3600:.1f} hours of one processor core ({seconds:,.0f} core-seconds, as `lic train` said)."
+    return (
+        f"It took {seconds / 3600:.1f} hours of one processor core ({seconds:,.0f} core-seconds, as `lic train` said)."
+    )
 
 
 def main() -> None:

@@ -58,15 +58,16 @@ def training_photos(folder: Path, smallest: float, largest: float) -> list[Tenso
 
 
 class Latents:
-    """The latents of so many batches of crops, made once; of these, eight at random for the number of a step."""
+    """The latents of so many batches of crops, made once; of these, `size` at random for the number of a step."""
 
-    def __init__(self, codec: FirstCodec, crops: RandomCrops, batches: int) -> None:
+    def __init__(self, codec: FirstCodec, crops: RandomCrops, batches: int, size: int = 8) -> None:
+        self.size = size
         with torch.no_grad():
             y = torch.cat([codec.analysis(crops(n)).half() for n in tqdm(range(batches), desc="latents", leave=False)])
         self.y = y.share_memory_()  # among the processes that train on them
 
     def __call__(self, step: int) -> Tensor:
-        return self.y[np.random.default_rng((SEED, step)).integers(len(self.y), size=8)].float()
+        return self.y[np.random.default_rng((SEED, step)).integers(len(self.y), size=self.size)].float()
 
 
 def checkpoint(folder: Path, lmbda: float) -> Path:

@@ -49,42 +49,42 @@ NOTEBOOKS = (
         "04_factorized_prior",
         "The factorized prior",
         "a network that cannot help being a distribution, and how it learns",
-        50,
+        45,
     ),
     Notebook(
         "05",
         "05_cdf_tables",
         "CDF tables",
         "from probabilities to integers: built once, saved, loaded, never recomputed",
-        50,
+        45,
     ),
     Notebook(
         "06",
         "06_arithmetic_coding",
         "Arithmetic coding",
-        "three coders by hand, the last one byte for byte CompressAI's",
-        60,
+        "three coders by hand, one of them byte for byte CompressAI's, and counts that learn while they code",
+        40,
     ),
     Notebook(
         "07",
         "07_first_codec",
         "A first codec",
         "from a network that cannot work to one that writes files smaller than JPEG's",
-        60,
+        45,
     ),
     Notebook(
         "08",
         "08_hyperprior",
         "Hyperpriors",
         "tell the decoder first how large the values are, and save by it",
-        60,
+        45,
     ),
     Notebook(
         "09",
         "09_context_and_attention",
         "Context and attention",
         "what decoded neighbours still know, and what waiting for them costs",
-        60,
+        45,
     ),
     Notebook(
         "10",
@@ -106,6 +106,13 @@ NOTEBOOKS = (
         "The full codec",
         "all blocks put together: every quality, previews, real files, measured against JPEG, WebP and JPEG 2000",
         45,
+    ),
+    Notebook(
+        "A1",
+        "A1_one_picture",
+        "A codec for one picture",
+        "a decoder that is trained on one picture, and travels in its file: COOL-CHIC's idea, in seconds",
+        40,
     ),
 )
 
@@ -146,6 +153,7 @@ MODULES = (
     Module("tiled_coding", "12", "the full codec a tile at a time: the same strings in bounded memory"),
     Module("codec", "12", "the full codec"),
     Module("codec_training", "12", "presets of the full codec's training"),
+    Module("one_picture", "A1", "a codec for one picture: latents and decoder trained together, in one file"),
 )
 
 # Above the course: what runs it. In this order, too, nothing imports what stands after it.

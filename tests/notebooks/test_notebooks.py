@@ -120,7 +120,7 @@ def test_every_picture_says_in_words_what_it_shows(notebook: NotebookNode) -> No
 
 
 def test_it_opens_with_a_title_a_map_objectives_minutes_and_terms(path: Path, notebook: NotebookNode) -> None:
-    number = re.match(r"# (\d\d) · \w", notebook.cells[0].source)
+    number = re.match(r"# (\w\d) · \w", notebook.cells[0].source)
     assert number, "the first cell begins with the title: # 01 · …"
     assert path == TOUR or 'show_pipeline("' in "".join(cell.source for cell in code_cells(notebook)[:2])
 

@@ -82,7 +82,7 @@ class TestTheTable:
         found = exercises()
         assert "sign_ste" in found["quantization"] and "error_statistics" not in found["quantization"]
         order = list(found)
-        assert all(found.values()) and order[0] == "padding" and order[-1] == "codec"
+        assert all(found.values()) and order[0] == "padding" and order[-1] == "one_picture"
 
     def test_it_shows_right_tried_and_open(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

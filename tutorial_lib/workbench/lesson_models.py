@@ -5,6 +5,7 @@ Equal transforms, so that two priors differ in bits only for what they know. `be
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,3 +67,8 @@ def lesson_codec(name: str, path: Path | None = None) -> TransformCodec:
     _, state = read_checkpoint(path)
     prior.load_state_dict(state)  # weights: float16 there, float32 here
     return TransformCodec(first.analysis, first.synthesis, prior, BLOCK).eval()
+
+
+def learning_curves() -> dict[str, list[tuple[int, float]]]:
+    """Of each prior with networks: (steps, bits per pixel that its likelihoods promised for held-out photos then)."""
+    return json.loads(shipped("lessons.json").read_text(encoding="utf-8"))

@@ -1,11 +1,12 @@
 """Execute notebooks in place and leave clean metadata: `python -m tutorial_lib.workbench.notebooks FILE.ipynb …`
 
 The set-up cell is brought up to date, the cells are run top to bottom, and what differs from run to run without
-meaning anything (timestamps, widget state, kernel versions) is left out. A cell that fails stops the command, and
-the notebook's file stays as it was.
+meaning anything (timestamps, widget state, kernel versions) is left out. CompressAI's answers are stored (`peers`). A
+cell that fails stops the command, and the notebook's file stays as it was.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from tutorial_lib.files.atomic_write import atomic_write
 from tutorial_lib.workbench.folding import fold
+from tutorial_lib.workbench.peers import STORE
 from tutorial_lib.workbench.setup_cell import setup_cell
 
 
@@ -74,5 +76,6 @@ def _without_repetition(outputs: list) -> list:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Execute notebooks in place and leave clean metadata.")
     parser.add_argument("notebooks", nargs="+", type=Path)
+    os.environ[STORE] = "1"  # CompressAI's answers, where it is installed
     for notebook_path in parser.parse_args().notebooks:
         execute(notebook_path)

@@ -59,6 +59,7 @@ TOPICS = {
     "slicing": ("entropy model",),
     "whole_networks": ("entropy model", "tables"),
     "codec": tuple(BLOCKS),
+    "one_picture": ("synthesis", "entropy model", "bytes"),
 }
 
 

@@ -167,7 +167,10 @@ def draw(board: Board, lit: int = 1) -> Figure:
     for place, row in enumerate(board.rows):
         colour = COLOURS[1] if place >= len(board.rows) - lit else "#ced4da"
         _ = axes.barh(place, row.size / 1000, color=colour, height=0.7)
-        _ = axes.text(row.size / 1000, place, f" {kilobytes(row.size)}", va="center", fontsize=9)
+        label = axes.annotate(
+            kilobytes(row.size), (row.size / 1000, place), (4, 0), textcoords="offset points", va="center", fontsize=9
+        )
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})  # it may lie on one of the two lines
     for (name, size), colour, dash in zip(board.lines.items(), (COLOURS[5], COLOURS[0]), ("--", "-"), strict=True):
         _ = axes.axvline(size / 1000, color=colour, linestyle=dash, label=f"{name} {kilobytes(size)}")
     axes.set_yticks(range(len(board.rows)), [f"{row.notebook}  {row.codec}" for row in board.rows])

@@ -104,8 +104,9 @@ def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
             redraw()
 
     def take_upload(change: Any) -> None:
-        if change["new"]:
-            take(lambda: uploaded(bytes(change["new"][0]["content"])))
+        if files := change["new"]:  # ipywidgets 7, which Colab has, gives them by their names
+            first = next(iter(files.values())) if isinstance(files, dict) else files[0]
+            take(lambda: uploaded(bytes(first["content"])))
 
     slider.observe(redraw, "value")
     names.observe(lambda change: take(lambda: smaller(photo(change["new"]))), "value")

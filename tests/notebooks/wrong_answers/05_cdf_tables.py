@@ -69,6 +69,43 @@ def cut(pmf, offset, tail_mass):
     kept = pmf[first:last]
     return {result}
 """
+FOX = """
+import numpy as np
+
+def one_at_a_time(pmf, precision):
+    pmf, widths = np.asarray(pmf), np.ones(len(pmf), dtype=int)
+    for _ in range(2**precision - len(pmf)):
+        widths[({gain}).argmax()] += 1
+    return widths
+"""
+
+REACH = """
+import math
+import numpy as np
+from tutorial_lib.cdf import pmf_to_quantized_cdf
+from tutorial_lib.workbench import table_prices
+
+def best_reach(pmf):
+    pmf = np.asarray(pmf)
+    M, costs = len(pmf) // 2, []
+    for r in range(M + 1):
+        listed = pmf[M - r : M + r + 1]
+        rest = max(0.0, 1 - listed.sum())
+        row = pmf_to_quantized_cdf(np.append(listed, rest))
+        prices = np.array([table_prices.price(k - M, row, -r) for k in range(len(pmf))])
+        inside = listed @ prices[M - r : M + r + 1]
+        costs.append(PAY)
+    return ANSWER
+"""
+
+
+def reach(pay: str = "pmf @ prices + 0.01 * r", choose: str = "argmin", answer: str = "{}") -> str:
+    """The right answer with one mistake; the first: a longer row is charged for."""
+    if choose != "argmin" or answer != "{}":
+        pay = "pmf @ prices"
+    return REACH.replace("PAY", pay).replace("ANSWER", answer.format(f"int(np.{choose}(costs))"))
+
+
 RETURNED = "kept, offset + first, sum(pmf[:first]) + sum(pmf[last:])"
 
 WRONG = [
@@ -90,7 +127,12 @@ WRONG = [
     ("price", wrong_price(digits="len(f'{r:x}')"), "r = 0 has no digits at all"),
     ("price", wrong_price(r="v - n if v >= n else -v"), "how does the decoder learn on which side"),
     ("price", wrong_price(escape="math.inf"), "it is not listed, and costs"),
-    ("price", "def price(value, cdf, offset): return 'four'", "A number of bits is asked for"),
+    ("price", "def price(value, cdf, offset): return 'four'", "offset 0: a number of bits is asked for"),
+    (
+        "price",
+        PRICE.format(**RIGHT).replace("return 16 - math.log2(cdf[n", "16 - math.log2(cdf[n"),
+        "None: is a return missing?",
+    ),
     (
         "rob_the_rich",
         ROB.format(start="widths = list(widths)", pay="pass"),
@@ -125,6 +167,12 @@ WRONG = [
     ("rob_the_rich", "def rob_the_rich(widths): return list(widths)", "still has a symbol without a count"),
     ("rob_the_rich", "def rob_the_rich(widths): return [w for w in widths if w]", "3 symbols went in, 2 came out"),
     ("rob_the_rich", "def rob_the_rich(widths): return 1", "A list of widths is asked for"),
+    ("rob_the_rich", "def rob_the_rich(widths): return [w or 0.5 for w in widths]", "widths are counts, and so whole"),
+    (
+        "rob_the_rich",
+        "def rob_the_rich(widths):\n    widths = list(widths)",
+        "your function returned None: is a return missing?",
+    ),
     ("sound", wrong_sound(climbs="valid == sorted(valid)"), "a symbol is empty"),
     ("sound", wrong_sound(climbs="True"), "a symbol is empty"),
     ("sound", wrong_sound(valid="row"), "this row is sound: zeros after its length are padding"),
@@ -135,7 +183,18 @@ WRONG = [
     ("sound", wrong_sound(length="True"), "the length is larger than the row"),
     ("sound", wrong_sound(length="length <= len(row)"), "length 0: stopped with IndexError; a length of 0 is no row"),
     ("sound", wrong_sound(length="0 != length <= len(row)"), "a negative length is nonsense"),
+    ("sound", "def sound(row, length):\n    if row[-1] == 2**16: return True", "None: is a return missing?"),
+    ("sound", "def sound(row, length): return 'yes'", "True or False is asked for, not 'yes'"),
+    ("sound", "def sound(row, length): return [True, False]", "True or False is asked for, not [True, False]"),
+    ("sound", "def sound(row, length): return sum(row)", "True or False is asked for, not"),
     ("cut", CUT.format(allowed="tail_mass", result=RETURNED), "half of it for each"),
+    ("cut", CUT.format(allowed="tail_mass / 2", result=RETURNED).replace("<=", "<"), "compare with ≤, not with <"),
+    ("cut", CUT.format(allowed="tail_mass / 2", result="").replace("return", ""), "None: is a return missing?"),
+    (
+        "cut",
+        CUT.format(allowed="tail_mass / 2", result=f"[2 * p for p in kept]{RETURNED.removeprefix('kept')}"),
+        "not among the entries of the PMF",
+    ),
     ("cut", CUT.format(allowed="tail_mass / 2", result="kept, offset, 1 - sum(kept)"), "It is the old one"),
     (
         "cut",
@@ -160,4 +219,40 @@ WRONG = [
     ("cut", CUT.format(allowed="tail_mass / 2", result="kept"), "Three things are asked for"),
     ("cut", "def cut(pmf, offset, tail_mass): return pmf[3:6], offset + 3, 0", "too much is gone: 3 entries are left"),
     ("cut", "def cut(pmf, offset, tail_mass): return pmf, offset, 0", "entries are left; 5 are enough"),
+    ("one_at_a_time", FOX.format(gain="pmf"), "every count goes to the most probable symbol"),
+    ("one_at_a_time", FOX.format(gain="pmf / widths"), "you compare p / w, nearly what a count saves"),
+    ("one_at_a_time", FOX.format(gain="np.log2((widths + 1) / widths)"), "weigh it with p"),
+    (
+        "one_at_a_time",
+        FOX.format(gain="pmf * np.where(widths > 1, np.log2(widths / np.maximum(widths - 1, 1)), 1e9)"),
+        "by what the *last* count saved",
+    ),
+    ("one_at_a_time", "def one_at_a_time(pmf, precision): return [1] * len(pmf)", "there are 8 counts to share"),
+    (
+        "one_at_a_time",
+        "def one_at_a_time(pmf, precision): return [round(p * 2**precision - 0.4) for p in pmf]",
+        "leaves a symbol without a count",
+    ),
+    ("one_at_a_time", "def one_at_a_time(pmf, precision): return [2**precision]", "3 widths are asked for, and 1 came"),
+    (
+        "one_at_a_time",
+        "def one_at_a_time(pmf, precision): return [p * 2**precision for p in pmf]",
+        "widths are counts, and so whole numbers",
+    ),
+    ("one_at_a_time", "def one_at_a_time(pmf, precision): pmf = list(pmf)", "None: is a return missing?"),
+    (
+        "one_at_a_time",
+        "def one_at_a_time(pmf, precision): return [2**precision - 3 * len(pmf) + 3, *[3] * (len(pmf) - 1)]",
+        "bits a symbol, and",
+    ),
+    ("best_reach", reach(), "only"),
+    ("best_reach", reach(pay="inside"), "Is the escape paid for"),
+    ("best_reach", reach(pay="inside + rest * (16 - math.log2(row[-1] - row[-2]))"), "digits included?"),
+    ("best_reach", reach(choose="argmax"), "(Or was the largest cost taken?)"),
+    ("best_reach", reach(answer="2 * {} + 1"), "is how many values the best row lists"),
+    ("best_reach", reach(answer="{} + 0.5"), "the reach is a whole number from 0 to 7, not"),
+    ("best_reach", reach(answer="{} - 100"), "the reach is a whole number from 0 to 7, not"),
+    ("best_reach", "def best_reach(pmf): return len(pmf) // 2", "bits a symbol, r ="),
+    ("best_reach", "def best_reach(pmf): return [1, 2]", "one number, the reach, is asked for"),
+    ("best_reach", "def best_reach(pmf): pass", "None: is a return missing?"),
 ]

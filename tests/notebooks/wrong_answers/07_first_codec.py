@@ -20,9 +20,23 @@ def read_header(d):
     return *struct.unpack_from('<HH', d, 6), lengths
 """
 
+GDN = """import numpy as np
+def normalize(x, beta, gamma):
+    x, beta, gamma = map(np.asarray, (x, beta, gamma))
+    return """
+SAVED = """import numpy as np
+def saved_bits(point, curve):
+    bpp, db = zip(*curve)
+    jpeg = np.exp(np.interp(point[1], db, np.log(bpp)))
+    return """
+
 WRONG = [
     ("size_after", SIZE + "((n + 2 * p - k) // s + 1 - 1) * s + k - 2 * p", "Where does output_padding go?"),
-    ("size_after", SIZE + "n", "n 64, kernel 5, stride 2, padding 0, output_padding 0: torch gives 63, not 64."),
+    (
+        "size_after",
+        SIZE + "n",
+        "n 64, kernel 5, stride 2, padding 0, output_padding 0: torch gives 63, not 64. The convolution makes 30 of n",
+    ),
     ("size_after", SIZE + "(n + 2 * p - k) // s + 1", "the transposed convolution is still to come"),
     ("size_after", SIZE + "(n + 2 * p - k) / s * s + k - 2 * p + o + 0.5", "the convolution stops: //"),
     ("size_after", SIZE + "(n - k) // s * s + k + o", "Without padding it would be your 50"),
@@ -38,7 +52,7 @@ WRONG = [
     ("rate", "def rate(l, h, w): return -l.log2().sum() / l[:, 0].numel()", "positions of the latent"),
     ("rate", "def rate(l, h, w): return -l.log2().sum()", "these are all the bits"),
     ("rate", "def rate(l, h, w): return -l.log2().mean()", "the mean bits of a symbol"),
-    ("rate", "def rate(l, h, w): return 8.0", "bits per pixel are right, you give 8.000"),
+    ("rate", "def rate(l, h, w): return 8.0", "8.000 bits per pixel are not right. All −log₂"),
     ("rate", "def rate(l, h, w): return l.log2()", "One number is asked for"),
     ("header", HEADER + "return *struct.unpack_from('>HH', d, 6), [12]", "Little-endian"),
     ("header", HEADER + "return *struct.unpack_from('<HH', d, 6)[::-1], [12]", "the width comes first"),
@@ -66,4 +80,36 @@ WRONG = [
     ("dead_zone", "def quantize(y, o): return y.sign() * (y.abs() - o).clamp(min=0)", "not all of these are whole"),
     ("dead_zone", "def quantize(y, o): return y.sign() * (y.abs() - o).ceil()", "becomes"),
     ("dead_zone", "def quantize(y, o): return y.sum()", "A tensor of the same shape"),
+    ("size_after", SIZE + "[n]", "One whole number is asked for"),
+    ("size_after", SIZE + "None", "is a return missing?"),
+    ("rate", "def rate(l, h, w): -l.log2().sum() / (len(l) * h * w)", "is a return missing?"),
+    ("tie", "def tie(a, b): return (b[0] - a[0]) / (b[1] - a[1])", "a price is positive"),
+    ("tie", "def tie(a, b): return (a[1] - b[1]) / (b[0] - a[0])", "the other way around"),
+    ("tie", "def tie(a, b): return b[0] / b[1]", "the second codec alone"),
+    ("tie", "def tie(a, b): return a[0] / a[1]", "the first codec alone"),
+    ("tie", "def tie(a, b): return b[0] - a[0]", "For how much less error?"),
+    ("tie", "def tie(a, b): return (b[0] + a[0]) / (b[1] + a[1])", "sums are of no use"),
+    ("tie", "def tie(a, b): return 0.0067", "at λ = 0.0067 they cost 0.768 and 1.134, which should be equal"),
+    ("tie", "def tie(a, b): (b[0] - a[0]) / (a[1] - b[1])", "is a return missing?"),
+    ("tie", "def tie(a, b): return a, b", "One number is asked for, not tuple"),
+    ("dead_zone", "def quantize(y, o): return 'zero'", "A tensor of the same shape as y is asked for, not str"),
+    ("normalize", GDN + "x / np.sqrt(beta + gamma.T @ x**2)", "you took column i"),
+    ("normalize", GDN + "x / (beta + gamma @ x**2)", "the root is missing"),
+    ("normalize", GDN + "x / np.sqrt(gamma @ x**2)", "beta is missing"),
+    ("normalize", GDN + "x * np.sqrt(beta + gamma @ x**2)", "GDN divides"),
+    ("normalize", GDN + "x / np.sqrt(beta + gamma @ np.abs(x))", "count by their squares"),
+    ("normalize", GDN + "x / np.sqrt(beta + np.diag(gamma) * x**2)", "each channel's own square only"),
+    ("normalize", GDN + "x / (beta + np.sqrt(gamma @ x**2))", "beta belongs under the root"),
+    ("normalize", GDN + "x", "is not right. It is"),
+    ("normalize", GDN + "(x / np.sqrt(beta + gamma @ x**2)).sum()", "3 channels go in"),
+    ("normalize", GDN + "'x'", "A list of 3 numbers is asked for, not str"),
+    ("saved_bits", SAVED + "1 - point[0] / np.interp(point[1], db, bpp)", "their logarithms are asked for"),
+    ("saved_bits", SAVED + "point[0] / jpeg - 1", "what is saved counts as positive"),
+    ("saved_bits", SAVED + "100 * (1 - point[0] / jpeg)", "not percent"),
+    ("saved_bits", SAVED + "point[0] / jpeg", "what it saves is the rest"),
+    ("saved_bits", SAVED + "jpeg / point[0] - 1", "as a share of the codec's bits"),
+    ("saved_bits", SAVED + "jpeg - point[0]", "divide by what the curve needs"),
+    ("saved_bits", SAVED + "point[1] - np.interp(point[0], bpp, db)", "these are decibels"),
+    ("saved_bits", SAVED + "jpeg", "is not right. At this PSNR the curve needs"),
+    ("saved_bits", SAVED + "list(bpp)", "One number is asked for"),
 ]

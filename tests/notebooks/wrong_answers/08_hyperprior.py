@@ -15,10 +15,22 @@ def waste(true_scale, believed):
 """
 RATIO = "(torch.xlogy(p, p / q).sum() / math.log(2)).item()"
 DECODE = """
-def decode(z_string, y_string, shape, z_coder, y_coder, synthesis, gaussian):
+def decode_latent(z_string, y_string, shape, z_coder, y_coder, synthesis, gaussian):
     height, width = shape
     z_hat = z_coder.decompress([z_string], {size})
     {names} = synthesis(z_hat).chunk(2, dim=1)
+    return {result}
+"""
+SAVING = """
+def cost(symbols):
+    scale = symbols.{mean}.clamp(min=0.11)
+    return -gaussian.likelihood(symbols, scale).log2().sum()
+
+
+def saving(y, z):
+    without, told = cost(y) / len(y), sum(cost(y[z == c]) for c in z.unique()) / len(y)
+    shares = z.unique(return_counts=True)[1] / len(z)
+    z_cost = -(shares * shares.log2()).sum()
     return {result}
 """
 Y_HAT = "y_coder.decompress([y_string], indexes=gaussian.indexes(scales), means=means)"
@@ -30,6 +42,14 @@ def waste(result=RATIO, folded=".abs()", floor="1e-300", edge="0.5", cumulative=
 
 def decode(size="(height // 4, width // 4)", names="scales, means", result=Y_HAT):
     return DECODE.format(size=size, names=names, result=result)
+
+
+def saving(result="without - told - z_cost", mean="square().mean().sqrt()"):
+    return SAVING.format(result=result, mean=mean)
+
+
+def mixture(two, three="[0.5, 0.3, 0.2], [0.3, 2.0, 14.0]"):
+    return f"def fit_mixture(symbols, parts): return ({two}) if parts == 2 else ({three})"
 
 
 WRONG = [
@@ -98,4 +118,30 @@ WRONG = [
     ("decode", decode(result="scales"), "That is not the encoder's ŷ"),
     ("decode", decode(result="z_hat"), "ŷ is asked for, a tensor (1, 3, 8, 12)"),
     ("decode", decode(result="synthesis(scales)"), "synthesis takes ẑ"),
+    ("saving", saving("without - told"), "subtract the entropy of the classes"),
+    ("saving", saving("told + z_cost - without"), "with the other sign"),
+    ("saving", saving("(without - told - z_cost) * math.log(2)"), "in nats"),
+    ("saving", saving("(without - told - z_cost) * len(y)"), "the sum over all symbols"),
+    ("saving", saving("told + z_cost"), "by how much less is that than without"),
+    ("saving", saving("without - told - math.log2(len(z.unique()))"), "frequent classes are cheaper"),
+    (
+        "saving",
+        saving("without - sum(cost(y[z == c]) / (z == c).sum() for c in z.unique()) / len(z.unique()) - z_cost"),
+        "a class counts as often as it occurs",
+    ),
+    ("saving", saving("float('nan')"), "Is every scale at least 0.11"),
+    ("saving", saving(mean="abs().mean()"), "is right:"),
+    ("saving", saving("y"), "One number, bits a symbol, is asked for"),
+    ("fit_mixture", "def fit_mixture(s, n): return [1 / n] * n, [float(s.std())] * n", "start them apart"),
+    ("fit_mixture", mixture("[0.2, 0.8], [0.5, 6.0]", "[0.2, 0.3, 0.5], [0.3, 2, 14]"), "belong to the other scales"),
+    ("fit_mixture", mixture("[0.8, 0.2], [0.25, 36.0]"), "these are variances"),
+    ("fit_mixture", mixture("[0.5, 6.0], [0.8, 0.2]"), "have the sum 1"),
+    ("fit_mixture", mixture("[2.0, 0.5], [0.8, 0.2]"), "they come first, before the scales"),
+    ("fit_mixture", mixture("[0.8, 0.2], [-0.7, 1.8]"), "Are they still logarithms?"),
+    ("fit_mixture", mixture("[0.8, 0.2], [0.5]"), "2 scales are asked for; you give 1"),
+    ("fit_mixture", mixture("[0.8, 0.2], [0.5, float('nan')]"), "is not a finite number"),
+    ("fit_mixture", mixture("[0.8, 0.2], 3"), "2 scales are asked for, not int"),
+    ("fit_mixture", mixture("([0.8, 0.2],)"), "Two things are asked for"),
+    ("fit_mixture", mixture("[0.5, 0.5], [1.0, 3.0]"), "Has the fit come to an end?"),
+    ("fit_mixture", "def fit_mixture(symbols, parts): pass", "is a return missing?"),
 ]

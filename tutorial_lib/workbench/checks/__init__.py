@@ -82,5 +82,5 @@ def as_number(answer, wanted: str = "One number") -> float:
     """The learner's answer as a float, or the sentence that says what was wanted."""
     try:
         return float(answer)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last one: a tensor of several numbers
         raise Wrong(f"{wanted} is asked for, not {type(answer).__name__}.") from None

@@ -1,5 +1,6 @@
 """The checks of notebook 09: context and attention models."""
 
+import copy
 import math
 from collections.abc import Callable
 from itertools import product
@@ -9,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib.context import ContextPrior, ConvContext, coding_passes, slim_context
 from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 
@@ -141,7 +143,7 @@ def masked_attention(function) -> str:
     query, keys = torch.randn(16, generator=generator), torch.randn(6, 16, generator=generator)
     values = torch.randn(6, 3, generator=generator)
     masks = [torch.tensor(mask) for mask in ([True] * 6, [True, False, True, True, False, False])]
-    answers = [_vector(call(function, query, keys, values, known), 3) for known in masks]
+    answers = [_vector(call(function, query, keys, values, known.clone()), 3) for known in masks]
     right = [_attention(query, keys, values, known) for known in masks]
     if not all(torch.allclose(a, b, atol=1e-5) for a, b in zip(answers, right, strict=True)):
         for message, rival in OTHER_ATTENTIONS.items():
@@ -159,11 +161,17 @@ def masked_attention(function) -> str:
     return "The unknown places have weight 0, and the others sum to 1."
 
 
-def _vector(answer, size: int) -> Tensor:
-    if not isinstance(answer, Tensor) or answer.shape != (size,):
-        got = tuple(answer.shape) if isinstance(answer, Tensor) else f"a value of type {type(answer).__name__}"
-        raise Wrong(f"A tensor of shape ({size},) is asked for, not {got}.")
-    return answer.detach().float()
+def _vector(answer, size: int, wanted: str = "numbers") -> Tensor:
+    """A tensor, an array or a list of so many numbers, as float32."""
+    try:
+        if isinstance(answer, list | tuple):
+            answer = [float(value) for value in answer]
+        vector = torch.as_tensor(answer).detach().float()
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"{size} {wanted} are asked for, not a value of type {type(answer).__name__}.") from None
+    if vector.shape != (size,):
+        raise Wrong(f"{size} {wanted} are asked for, of shape ({size},), not {tuple(vector.shape)}.")
+    return vector
 
 
 def _weights(query: Tensor, keys: Tensor, known: Tensor, scale: float) -> Tensor:
@@ -197,7 +205,78 @@ OTHER_ATTENTIONS = {
 }
 
 
-# ---- 4 time
+# ---- 3 which neighbours count
+
+
+def _small_prior() -> tuple[ContextPrior, Tensor]:
+    """One whose places matter, in evaluation mode, and a latent for it."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        prior = slim_context(ConvContext, "wavefront", 6, N=4).requires_grad_(False).eval()
+    for name, weight in prior.named_parameters():
+        if name in ("context.weight", "embed.weight"):  # much larger than at the start, so that neighbours matter
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+    return prior, 3 * torch.randn(1, 6, 5, 6, generator=generator)
+
+
+def _bits(prior: ContextPrior, y: Tensor) -> float:
+    return -prior(y)[1]["y"].log2().sum().item()
+
+
+def _silenced(places: list[int]) -> float:
+    """Bits of y without these places."""
+    prior, y = _small_prior()
+    assert isinstance(prior.context, ConvContext)
+    prior.context.weight[:, :, places] = 0
+    return _bits(prior, y)
+
+
+@exercise
+def worth(function) -> str:
+    """worth(prior, y): for each place how many more bits y costs when the context is blind there."""
+    prior, y = _small_prior()
+    before, kept = copy.deepcopy(prior.state_dict()), y.clone()
+    places = range(len(prior.places))
+    answer = _vector(call(function, prior, y), len(places), "numbers of bits, one for each place,")
+    all_places = _silenced([])
+    right = torch.tensor([_silenced([place]) - all_places for place in places])
+    others = {
+        "Each place is to be silenced alone: bring its weights back before the next one.": [
+            _silenced(list(range(place + 1))) - all_places for place in places
+        ],
+        "You silence all places but one.": [_silenced([o for o in places if o != p]) - all_places for p in places],
+        "These are the bits without each place. How many *more* are they than with all of them?": (right + all_places),
+        "The sign: bits without the place minus bits with all of them, so that a useful place has a positive worth.": (
+            -right
+        ),
+        "These are nats, from the natural logarithm. Bits need log2.": right * math.log(2),
+        "You divide by the bits with all places. Bits are asked for, not a share.": right / all_places,
+        "These are means over the values. The bits of all of y are asked for: a sum.": right / y.numel(),
+    }
+    if not torch.allclose(answer, right, atol=0.02, rtol=1e-3):
+        for message, rival in others.items():
+            if torch.allclose(answer, torch.as_tensor(rival).float(), atol=2e-4, rtol=1e-3):
+                raise Wrong(message)
+    changed = [name for name, value in before.items() if isinstance(value, Tensor) and not _same(prior, name, value)]
+    if changed:
+        raise Wrong(f"Afterwards the prior's {changed[0]} are not what they were. Keep a clone, and copy it back.")
+    if not torch.equal(y, kept):
+        raise Wrong("Afterwards y is not what it was.")
+    if not torch.allclose(answer, right, atol=0.02, rtol=1e-3):
+        place = int((answer - right).abs().argmax())
+        raise Wrong(
+            f"Without place {place}, {prior.places[place]}, this y costs {right[place]:.2f} bits more; you say "
+            f"{answer[place]:.2f}."
+        )
+    return "An ablation: leave one thing out, and leave all the rest as it is."
+
+
+def _same(prior: ContextPrior, name: str, value: Tensor) -> bool:
+    return torch.equal(prior.state_dict()[name], value)
+
+
+# ---- 5 time
 
 CASES = [((7, 9), 2.0, 3.0, 4), ((7, 9), 0.5, 1.0, 1), ((6, 6), 1.0, 0.25, 1000), ((1, 5), 1.0, 1.0, 2)]
 
@@ -263,3 +342,67 @@ OTHER_TIMES = {
     ),
     "That is the time on one processor.": lambda passes, latency, work, p: _time(passes, latency, work, 1),
 }
+
+
+# ---- 6 what is known
+
+
+@exercise
+def known_on_average(function) -> str:
+    """known_on_average(pass_of (h, w)): the mean number of neighbours within two rows and columns that come earlier."""
+    orders = ("raster", "wavefront", "checkerboard", "quarters", "pyramid")
+    maps = [(order, coding_passes(order, *shape)) for shape in ((6, 7), (1, 5), (4, 3)) for order in orders]
+    maps.append(("all at once", torch.zeros(3, 4, dtype=torch.int64)))
+    answers = [as_number(call(function, passes.clone()), "A mean number of neighbours") for _, passes in maps]
+    right = [_known(passes) for _, passes in maps]
+    if all(map(_close_or_zero, answers, right)):
+        return "The wavefront and the raster scan know the same on average; whoever shares a pass knows less."
+    for message, rival in OTHER_COUNTS.items():
+        if all(_close_or_zero(answer, rival(passes)) for answer, (_, passes) in zip(answers, maps, strict=True)):
+            raise Wrong(message)
+    for answer, truth, (order, passes) in zip(answers, right, maps, strict=True):
+        if not _close_or_zero(answer, truth):
+            raise Wrong(
+                f"{order}, {passes.shape[0]} × {passes.shape[1]}: a position knows {truth:.3f} neighbours on average; "
+                f"you say {answer:.3f}."
+            )
+    raise AssertionError("one of the answers is wrong")
+
+
+def _close_or_zero(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6)
+
+
+def _around(passes: Tensor, beyond: float) -> Tensor:
+    """The 25 passes around each position, its own in the middle: (25, h w). beyond: what lies outside."""
+    padded = F.pad(passes.double()[None, None], [2] * 4, value=beyond)
+    return F.unfold(padded, 5)[0]
+
+
+def _known(passes: Tensor, beyond: float = math.inf) -> float:
+    around = _around(passes, beyond)
+    return (around < around[12]).double().sum(0).mean().item()
+
+
+OTHER_COUNTS = {
+    "Two positions of one pass are decoded together and do not know each other: earlier means <, not ≤.": (
+        lambda passes: (_around(passes, math.inf) <= _around(passes, math.inf)[12]).double().sum(0).mean().item()
+    ),
+    "Positions of one pass do not know each other, and nobody knows itself: earlier means <, not ≤.": (
+        lambda passes: (_around(passes, math.inf) <= _around(passes, math.inf)[12]).double().sum(0).mean().item() - 1
+    ),
+    "Beyond the edge there is nothing. A map padded with zeros has positions of pass 0 there, which seem known.": (
+        lambda passes: _known(passes, 0.0)
+    ),
+    "That is the sum over all positions. The mean is asked for.": lambda passes: _known(passes) * passes.numel(),
+    "Within two rows and two columns, not one: the neighbourhood is 5 × 5.": (
+        lambda passes: _share(passes, [6, 7, 8, 11, 13, 16, 17, 18])
+    ),
+    "Only the four direct neighbours? The neighbourhood is 5 × 5.": lambda passes: _share(passes, [7, 11, 13, 17]),
+    "That is the share of the 24 places. How many neighbours is it?": lambda passes: _known(passes) / 24,
+}
+
+
+def _share(passes: Tensor, places: list[int]) -> float:
+    around = _around(passes, math.inf)
+    return (around[places] < around[12]).double().sum(0).mean().item()

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributions import Normal
 
-from tutorial_lib.workbench.checks import Wrong, call, exercise
+from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 RISING = {"A", "C"}  # of the layers of the first exercise; and why each letter is in or out:
 WHY = {
@@ -52,12 +54,14 @@ def tails(function) -> str:
     }.items():
         for width in (0.25, 1.0, 3.0):
             lower, upper = centres - width / 2, centres + width / 2
-            truth, answer = _mass(lower, upper), call(function, lower.clone(), upper.clone())
-            if not isinstance(answer, Tensor) or answer.shape != lower.shape:
-                raise Wrong(f"A tensor of shape {tuple(lower.shape)} is asked for, like the two that were given.")
+            truth, answer = _mass(lower, upper), _tensor(call(function, lower.clone(), upper.clone()))
+            if answer is None or answer.shape != lower.shape:
+                raise Wrong(
+                    f"Numbers of shape {tuple(lower.shape)} are asked for, like the two tensors that were given."
+                )
             if answer.isnan().any():
                 raise Wrong(f"In {name} there is a NaN: is something infinite subtracted or divided?")
-            right = (answer.double() / truth - 1).abs() <= 1e-3
+            right = (answer / truth - 1).abs() <= 1e-3
             if right.all():
                 continue
             first = int((~right).flatten().nonzero()[0])
@@ -66,21 +70,30 @@ def tails(function) -> str:
     return "In float32, from one tail to the other."
 
 
+def _tensor(answer: object) -> Tensor | None:
+    """The learner's numbers, float64, from a tensor, an array or lists; None if they are no numbers."""
+    try:
+        return torch.as_tensor(answer).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
 def _explain_mass(name: str, got: float, wanted: float, lower: float, upper: float) -> None:
     case = f"In {name}, from {lower:.2f} to {upper:.2f}: "
+    compared = f"{got:.1e} instead of {wanted:.1e}"
+    if f"{got:.1e}" == f"{wanted:.1e}":
+        compared = f"{got:.5e} instead of {wanted:.5e}, off by {abs(got / wanted - 1):.1%}"
     if name.startswith("a bin whose middle") and got == 0:
         raise Wrong("A bin whose middle is exactly 0 gets a mass of 0. What is the sign of 0?")
     if math.isclose(got, -wanted, rel_tol=1e-3):
         raise Wrong(f"{case}right, but negative. If both arguments change sign, so does the difference.")
     if name == "the far upper tail":
-        raise Wrong(
-            f"{case}{got:.1e} instead of {wanted:.1e}. Has float64 only postponed it? Near 1 it is coarse, too."
-        )
+        raise Wrong(f"{case}{compared}. Has float64 only postponed it? Near 1 it is coarse, too.")
     if name == "the upper tail":
-        raise Wrong(f"{case}{got:.1e} instead of {wanted:.1e}. Both sigmoids are nearly 1 there; where are they small?")
+        raise Wrong(f"{case}{compared}. Both sigmoids are nearly 1 there; where are they small?")
     if name == "the lower tail" and abs(got) < 1e-6:
-        raise Wrong(f"{case}{got:.1e} instead of {wanted:.1e}. This tail was fine as it was; which one needs turning?")
-    raise Wrong(f"{case}{got:.3g} instead of {wanted:.3g}.")
+        raise Wrong(f"{case}{compared}. This tail was fine as it was; which one needs turning?")
+    raise Wrong(f"{case}{compared}.")
 
 
 SOURCES = [(0.0, 1.0), (-3.0, 0.5), (700.0, 2.0), (12_345.678, 0.01), (-70_000.0, 300.0)]  # centre, scale
@@ -105,16 +118,14 @@ def _logistic(centre: float, scale: float) -> Callable:
 
 @exercise
 def quantile(function) -> str:
-    """quantile(cumulative, p): where a rising function takes the value p, to 1e-6."""
+    """quantile(cumulative, p): where a rising function takes the value p, to 1e-6, or as near as float32 can say it."""
     for centre, scale in SOURCES:
         for p in (0.5, 0.001, 0.9):
             answer = call(function, _logistic(centre, scale), p)
-            try:
-                answer = float(answer)
-            except (TypeError, ValueError):
-                raise Wrong(f"A number is asked for, not {answer!r}.") from None
+            answer = as_number(answer)
             truth = centre + scale * math.log(p / (1 - p))
-            if abs(answer - truth) <= 1e-6:
+            float32_steps = abs(answer - truth) / float(np.spacing(np.float32(abs(truth))))
+            if abs(answer - truth) <= 1e-6 or float32_steps <= 2:
                 continue
             case = f"Around {centre:g} with scale {scale:g}, p = {p:g}: "
             if abs(answer - (2 * centre - truth)) <= 1e-3:
@@ -136,13 +147,13 @@ def pmf(function) -> str:
     """row(cumulative, median, lower, upper) -> (offset, pmf) of the symbols round(y - median)."""
     for centre, scale, median, lower, upper in [(0.3, 0.8, 0.3, -5.1, 6.4), (-40.25, 2.0, -40.25, -52.1, -29.9)]:
 
-        def cumulative(x: Tensor, centre: float = centre, scale: float = scale) -> Tensor:
-            return torch.sigmoid((x - centre) / scale)
+        def cumulative(x: object, centre: float = centre, scale: float = scale) -> Tensor:
+            return torch.sigmoid((torch.as_tensor(x) - centre) / scale)
 
         answer = call(function, cumulative, median, lower, upper)
         try:
             offset, masses = answer
-            offset, masses = float(offset), torch.as_tensor(masses).double().flatten()
+            offset, masses = float(offset), torch.as_tensor(masses).detach().double().flatten()
         except (TypeError, ValueError, RuntimeError):
             raise Wrong("A pair is asked for: (offset, pmf), a whole number and a tensor.") from None
         first, last = round(lower - median), round(upper - median)
@@ -184,3 +195,115 @@ def _explain_pmf(case: str, masses: Tensor, values: Tensor, cumulative: Callable
             raise Wrong(case + message)
     worst = int((masses - right).abs().argmax())
     raise Wrong(f"{case}entry {worst} is {masses[worst]:.4f}; it should be {right[worst]:.4f}.")
+
+
+BOUND = 0.25  # of the exercise's values, all of which float32 holds exactly
+VALUES = torch.tensor([-1.0, 0.0, 0.125, 0.25, 0.25, 0.5, 2.0, 0.125, -3.0, 0.5])
+HANDED = torch.tensor([-3.0, 2.0, -0.5, -2.0, 4.0, 1.5, -0.25, 0.0, 8.0, 0.0])
+
+
+@exercise
+def bound_gradient(function) -> str:
+    """back(x, bound, grad): what the lower bound hands back to x, of the gradient that reaches it."""
+    answer = _tensor(call(function, VALUES.clone(), BOUND, HANDED.clone()))
+    if answer is None or answer.shape != VALUES.shape:
+        raise Wrong(f"Numbers of shape {tuple(VALUES.shape)} are asked for, one gradient for each x.")
+    below = VALUES < BOUND
+    passes = ~below | (HANDED < 0)
+    right = torch.where(passes, HANDED, 0.0).double()
+    if torch.equal(answer, right):
+        return "What lies below the bound can rise again, and nothing can push it farther down."
+    rivals = {
+        "This is the gradient of max(x, bound): what has sunk below the bound never comes back.": ~below,
+        "This passes everything, and so pushes values below the bound still farther down. Where should it stop?": (
+            torch.ones_like(below)
+        ),
+        "Turn the second condition around: descent *subtracts* the gradient, so a negative one raises x.": (
+            ~below | (HANDED > 0)
+        ),
+        "Above the bound every gradient passes, the positive ones, too.": HANDED < 0,
+        "An x that lies exactly on the bound is not below it: its gradient passes.": (VALUES > BOUND) | (HANDED < 0),
+        "Above the bound nothing changes: the gradient passes as it is. You have swapped the two sides.": (
+            below | (HANDED < 0)
+        ),
+    }
+    for message, passed in rivals.items():
+        if torch.equal(answer, torch.where(passed, HANDED, 0.0).double()):
+            raise Wrong(message)
+    if torch.equal(answer, passes.double()):
+        raise Wrong("These are the places where it passes. Multiply the gradient by them.")
+    if torch.equal(answer, VALUES.clamp(min=BOUND).double()):
+        raise Wrong("This is what goes forward, max(x, bound). What goes backward is asked for.")
+    k = int((answer != right).nonzero()[0])
+    x, grad = VALUES[k].item(), HANDED[k].item()
+    raise Wrong(f"x = {x:g}, bound {BOUND:g}, gradient {grad:g}: {right[k]:g} goes back, yours is {answer[k]:g}.")
+
+
+MOST_NUMBERS = 20
+BUMPY = [((-5.0, 4.0), (1.2, 0.5), 0.65), ((3.0, 12.0), (0.8, 1.5), 0.4)]  # centres, spreads, share of the first
+SURPLUS = 0.1  # bits a symbol above the entropy
+
+
+def _drawn(centres: tuple, spreads: tuple, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """3000 values of a source of two bumps; its symbols -60 … 60, and their probabilities."""
+    generator = torch.Generator().manual_seed(7)
+    which = (torch.rand(3000, generator=generator) > share).long()
+    y = torch.tensor(centres)[which] + torch.tensor(spreads)[which] * torch.randn(3000, generator=generator)
+    symbols = torch.arange(-60, 61, dtype=torch.float64)
+    bumps = [Normal(torch.tensor(c).double(), torch.tensor(s).double()) for c, s in zip(centres, spreads, strict=True)]
+    masses = [bump.cdf(symbols + 0.5) - bump.cdf(symbols - 0.5) for bump in bumps]
+    return y, symbols, share * masses[0] + (1 - share) * masses[1]
+
+
+@exercise
+def fewer(function) -> str:
+    """fit(y) -> a module of at most 20 numbers, a cumulative that costs at most 0.1 bit more than the entropy."""
+    most = 0.0
+    for source in BUMPY:
+        y, symbols, masses = _drawn(*source)
+        module = call(function, y.clone())
+        if not isinstance(module, nn.Module):
+            raise Wrong(f"fit returns the module itself, an nn.Module, not {type(module).__name__}.")
+        numbers = sum(p.numel() for p in module.parameters()) + sum(b.numel() for b in module.buffers())
+        if numbers == 0:
+            raise Wrong(
+                "Your module has no parameters: register its numbers as nn.Parameter, so that they are trained."
+            )
+        if numbers > MOST_NUMBERS:
+            raise Wrong(f"Your module holds {numbers} numbers; {MOST_NUMBERS} are the most.")
+        _check_cumulative(module)
+        with torch.no_grad():
+            believed = (module(symbols.float() + 0.5) - module(symbols.float() - 0.5)).double()
+        surplus = (masses * (masses.clamp(min=1e-30).log2() - believed.clamp(min=1e-9).log2())).sum().item()
+        most = max(most, surplus)
+        mean, deviation = (masses * symbols).sum(), y.double().std()
+        gaussian = Normal(mean, deviation)
+        one_bump = gaussian.cdf(symbols + 0.5) - gaussian.cdf(symbols - 0.5)
+        single = (masses * (masses.clamp(min=1e-30).log2() - one_bump.clamp(min=1e-9).log2())).sum().item()
+        if surplus > SURPLUS:
+            hint = "Train longer, or with larger steps."
+            if 0.7 * single < surplus < 1.3 * single:
+                hint = "So much costs a single bump. Has your family room for two?"
+            elif surplus > 1.3 * single:
+                hint = "That is more than a single bump costs. Has it been trained on this y?"
+            raise Wrong(
+                f"With bumps at {source[0][0]:g} and {source[0][1]:g} you pay {surplus:.2f} bits more than the "
+                f"entropy; {SURPLUS} is the most. {hint}"
+            )
+    return f"At most {most:.2f} bits above the entropy, with {numbers} numbers."
+
+
+def _check_cumulative(module: nn.Module) -> None:
+    x = torch.linspace(-400, 400, 8001)
+    with torch.no_grad():
+        c = _tensor(call(module, x))
+    if c is None or c.shape != x.shape:
+        raise Wrong("For x of shape (N,) your module gives a value for each: shape (N,), too.")
+    if c.isnan().any():
+        raise Wrong(
+            "Your cumulative holds NaN: a logarithm of a negative mass, perhaps? Bound the likelihoods from below."
+        )
+    if (c.diff() < -1e-5).any():
+        raise Wrong(f"Your cumulative falls near x = {x[int(c.diff().argmin())]:.1f}. Which constraint is missing?")
+    if c[0] > 0.01 or c[-1] < 0.99 or c[0] < -0.01 or c[-1] > 1.01:
+        raise Wrong(f"A cumulative runs from 0 to 1; yours from {c[0]:.2f} to {c[-1]:.2f}.")

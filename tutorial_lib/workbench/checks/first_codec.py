@@ -2,13 +2,16 @@
 
 import math
 import struct
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tutorial_lib.bitstream import Stream, pack
+from tutorial_lib.gdn import OFFSET, Gdn
 from tutorial_lib.information import bits_per_pixel
-from tutorial_lib.workbench.checks import Wrong, call, exercise
+from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 
 @exercise
@@ -24,7 +27,7 @@ def size_after(function) -> str:
     ]
     for case in cases:
         n, kernel, stride, padding, output_padding = case
-        answer = call(function, *case)
+        answer = as_number(call(function, *case), "One whole number")
         down = nn.Conv2d(1, 1, kernel, stride, padding)
         up = nn.ConvTranspose2d(1, 1, kernel, stride, padding, output_padding)
         with torch.no_grad():
@@ -32,17 +35,20 @@ def size_after(function) -> str:
             true = up(small).shape[-1]
         asked = f"n {n}, kernel {kernel}, stride {stride}, padding {padding}, output_padding {output_padding}"
         if answer == small.shape[-1] != true:
-            raise Wrong(f"{asked}: {answer} is the size in the middle; the transposed convolution is still to come.")
-        if isinstance(answer, float) and answer != int(answer):
+            raise Wrong(f"{asked}: {answer:g} is the size in the middle; the transposed convolution is still to come.")
+        if answer != round(answer):
             raise Wrong(
                 f"{asked}: {answer:g} is no size. Where a step does not fit any more, the convolution stops: //."
             )
         if answer == true - output_padding and output_padding:
-            raise Wrong(f"{asked}: {answer}, but torch gives {true}. Where does output_padding go?")
+            raise Wrong(f"{asked}: {answer:g}, but torch gives {true}. Where does output_padding go?")
         if answer == (n - kernel) // stride * stride + kernel + output_padding != true:
-            raise Wrong(f"{asked}: torch gives {true}. Without padding it would be your {answer}; so it matters here.")
+            raise Wrong(f"{asked}: torch gives {true}. Without padding it would be your {answer:g}: it matters here.")
         if answer != true:
-            raise Wrong(f"{asked}: torch gives {true}, not {answer}.")
+            raise Wrong(
+                f"{asked}: torch gives {true}, not {answer:g}. The convolution makes {small.shape[-1]} of n; "
+                "which formula leads from there to the end?"
+            )
     return "Kernel 5, stride 2, padding 2, output_padding 1 give n for every even n, and n + 1 for every odd one."
 
 
@@ -53,11 +59,7 @@ def rate(function) -> str:
     for batch, height, width in ((1, 32, 48), (1, 33, 50), (3, 20, 16)):
         rows, columns = -(-height // 16), -(-width // 16)
         likelihoods = 0.9 * torch.rand(batch, 12, rows, columns, generator=generator) + 0.05
-        answer = call(function, likelihoods, height, width)
-        try:
-            answer = float(answer)
-        except (TypeError, ValueError):
-            raise Wrong(f"One number is asked for, not {type(answer).__name__}.") from None
+        answer = as_number(call(function, likelihoods, height, width))
         true = bits_per_pixel(likelihoods, batch * height * width).item()
         asked = f"{batch} photo(s) of {height} × {width}"
         mistakes = {
@@ -77,7 +79,11 @@ def rate(function) -> str:
         for mistake, words in mistakes.items():
             if math.isclose(answer, mistake, rel_tol=1e-4):
                 raise Wrong(f"{asked}: {words}")
-        raise Wrong(f"{asked}: {true:.3f} bits per pixel are right, you give {answer:.3f}.")
+        whole = true * batch * height * width
+        raise Wrong(
+            f"{asked}: {answer:.3f} bits per pixel are not right. All −log₂ of the likelihoods add up to "
+            f"{whole:.0f} bits, and the photos have {batch * height * width} pixels."
+        )
     return "The pad costs bits, and adds no pixels: small photos pay most for it."
 
 
@@ -153,23 +159,140 @@ def dead_zone(function) -> str:
     """quantize(y, offset): sign(y) · floor(|y| + offset)."""
     y = torch.tensor([-2.7, -1.45, -1.2, -0.7, -0.6, -0.3, 0.0, 0.3, 0.6, 0.7, 1.2, 1.45, 2.7])
     for offset in (0.5, 0.33, 0.15, 0.0):
-        answer = call(function, y.clone(), offset)
-        if not isinstance(answer, Tensor) or answer.shape != y.shape:
+        answer = _numbers(call(function, y.clone(), offset), "A tensor of the same shape as y")
+        if answer.shape != y.shape:
             raise Wrong("A tensor of the same shape as y is asked for.")
         if (answer != answer.round()).any():
             raise Wrong(f"offset {offset}: not all of these are whole numbers.")
-        true = y.sign() * (y.abs() + offset).floor()
+        true = (y.sign() * (y.abs() + offset).floor()).double()
         if torch.equal(answer, true):
             continue
         first = (answer != true).nonzero()[0, 0]
-        if torch.equal(answer, (y + offset).floor()):
+        if torch.equal(answer, (y + offset).floor().double()):
             raise Wrong(
                 f"offset {offset}: {y[first]:.2f} becomes {answer[first]:.0f}. Negative numbers go down instead of "
                 "towards 0: work on |y| and give the sign back."
             )
-        if offset != 0.5 and torch.equal(answer, y.round()):
+        if offset != 0.5 and torch.equal(answer, y.round().double()):
             raise Wrong(
                 f"offset {offset}: this is plain rounding. The offset decides how far it is to the next number."
             )
-        raise Wrong(f"offset {offset}: {y[first]:.2f} becomes {true[first] + 0:.0f}, not {answer[first]:.0f}.")
+        raise Wrong(
+            f"offset {offset}: {y[first]:.2f} becomes {true[first] + 0:.0f}, not {answer[first]:.0f}: "
+            f"|y| + offset is {y[first].abs() + offset:.2f}, and floor drops what is behind the point."
+        )
     return "Offset 1/2 rounds; with 1/3 or 1/6, as video encoders use them, the bin of 0 is 2·(1 − offset) wide."
+
+
+@exercise
+def tie(function) -> str:
+    """tie(first, second): the λ for which R + λ D is the same for two codecs (bits per pixel, squared error)."""
+    for first, second in (((0.5, 40.0), (1.0, 20.0)), ((0.2, 90.0), (0.3, 80.0)), ((0.0, 400.0), (1.5, 25.0))):
+        answer = as_number(call(function, first, second))
+        (few, large), (many, small) = first, second
+        true = (many - few) / (large - small)
+        if math.isclose(answer, true, rel_tol=1e-4):
+            continue
+        asked = f"{first} and {second}"
+        mistakes = {
+            -true: "a price is positive. The second spends more bits, and the first has the larger error.",
+            1 / true: "this is error for each bit, the other way around: λ is bits for each unit of error.",
+            many / small: "this is the second codec alone. What counts are differences, of bits and of error.",
+            few / large: "this is the first codec alone. What counts are differences, of bits and of error.",
+            many - few: "so many more bits the second one spends. For how much less error?",
+            (many + few) / (large + small): "sums are of no use here: subtract one cost from the other.",
+        }
+        for mistake, words in mistakes.items():
+            if math.isclose(answer, mistake, rel_tol=1e-4):
+                raise Wrong(f"{asked}: {answer:g}, but {words}")
+        costs = [bpp + answer * error for bpp, error in (first, second)]
+        raise Wrong(f"{asked}: at λ = {answer:g} they cost {costs[0]:.3f} and {costs[1]:.3f}, which should be equal.")
+    return "From one point of a curve to the next it is the curve's slope: an encoder at λ stops where its slope is λ."
+
+
+@exercise
+def normalize(function) -> str:
+    """normalize(x, beta, gamma): GDN at one place."""
+    rng = np.random.default_rng(0)
+    for size in (3, 5):
+        x = np.round(rng.normal(0, 2, size), 2).tolist()
+        beta = np.round(rng.uniform(0.5, 1.5, size), 2).tolist()
+        gamma = np.round(rng.uniform(0, 0.5, (size, size)), 2).tolist()
+        answer = _numbers(
+            call(function, list(x), list(beta), [list(row) for row in gamma]), f"A list of {size} numbers"
+        ).flatten()
+        if len(answer) != size:
+            raise Wrong(f"{size} channels go in, so {size} numbers are asked for, not {len(answer)}.")
+        true = _gdn(x, beta, gamma)
+        if torch.allclose(answer, true, rtol=1e-4, atol=1e-6):
+            continue
+        X, B, G = (torch.tensor(each, dtype=torch.float64) for each in (x, beta, gamma))
+        energy = B + G @ X**2
+        mistakes = {
+            "row i of gamma belongs to the channel that is divided; you took column i.": X / (B + G.T @ X**2).sqrt(),
+            "the root is missing.": X / energy,
+            "beta is missing: without it, a place where all is 0 would be divided by 0.": X / (G @ X**2).sqrt(),
+            "this multiplies; GDN divides (the synthesis multiplies).": X * energy.sqrt(),
+            "the channels of a place count by their squares.": X / (B + G @ X.abs()).sqrt(),
+            "all channels divide each one, with the weights of gamma; you took each channel's own square only.": X
+            / (B + G.diag() * X**2).sqrt(),
+            "beta belongs under the root.": X / (B + (G @ X**2).sqrt()),
+        }
+        for words, mistake in mistakes.items():
+            if torch.allclose(answer, mistake, rtol=1e-4, atol=1e-6):
+                raise Wrong(f"For x = {x}: {words}")
+        place = int((answer - true).abs().argmax())
+        raise Wrong(
+            f"For x = {x}, channel {place}: {answer[place]:.3f} is not right. It is {x[place]} divided by the root of "
+            f"beta[{place}] = {beta[place]} plus the squares of x weighted by gamma[{place}] = {gamma[place]}."
+        )
+    return "A 1 × 1 convolution of the squares does this at all places at once: that is how `Gdn` computes it."
+
+
+@exercise
+def saved_bits(function) -> str:
+    """saved_bits(point, curve): the share of a curve's bits that a codec saves at its PSNR."""
+    curve = [(0.25, 26.0), (0.5, 29.0), (1.0, 32.0), (2.0, 35.5)]
+    for point in ((0.45, 30.5), (0.4, 29.0), (1.2, 31.0), (0.9, 34.0)):
+        answer = as_number(call(function, point, list(curve)))
+        rates, qualities = zip(*curve, strict=True)
+        jpeg = math.exp(np.interp(point[1], qualities, np.log(rates)))
+        true = 1 - point[0] / jpeg
+        if math.isclose(answer, true, rel_tol=1e-3, abs_tol=1e-4):
+            continue
+        linear = float(np.interp(point[1], qualities, rates))
+        decibels = float(np.interp(point[0], rates, qualities))
+        mistakes = {
+            1 - point[0] / linear: "you interpolate the bits themselves; their logarithms are asked for.",
+            -true: "what is saved counts as positive.",
+            100 * true: "a share is asked for, not percent.",
+            point[0] / jpeg: "this is the share that the codec needs; what it saves is the rest.",
+            jpeg / point[0] - 1: "this is what the curve needs more than the codec, as a share of the codec's bits.",
+            jpeg - point[0]: "these are bits per pixel; divide by what the curve needs.",
+            point[1] - decibels: "these are decibels, at equal bits. Compare bits, at equal decibels.",
+        }
+        asked = f"{point[0]} bits per pixel at {point[1]} dB"
+        for mistake, words in mistakes.items():
+            if math.isclose(answer, mistake, rel_tol=1e-3, abs_tol=1e-4):
+                raise Wrong(f"{asked}: {words}")
+        raise Wrong(f"{asked}: {answer:.3f} is not right. At this PSNR the curve needs {jpeg:.3f} bits per pixel.")
+    return "Averaged over a range of PSNRs, this is the BD-rate of a curve against another."
+
+
+def _gdn(x: Sequence[float], beta: Sequence[float], gamma: Sequence[Sequence[float]]) -> Tensor:
+    """What the package's layer makes of one place, (C,) float64."""
+    layer = Gdn(len(x)).double()
+    with torch.no_grad():
+        layer.beta.copy_((torch.tensor(beta, dtype=torch.float64) + OFFSET**2).sqrt())
+        layer.gamma.copy_((torch.tensor(gamma, dtype=torch.float64) + OFFSET**2).sqrt())
+        return layer(torch.tensor(x, dtype=torch.float64)[None, :, None, None]).flatten()
+
+
+def _numbers(answer: object, wanted: str) -> Tensor:
+    """The answer, a tensor, an array or a list of numbers, as float64. Raises Wrong for anything else."""
+    if isinstance(answer, Tensor):
+        return answer.detach().double()
+    try:
+        return torch.as_tensor(np.asarray(answer, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise Wrong(f"{wanted} is asked for, not {type(answer).__name__}.") from None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from tutorial_lib.entropy_bottleneck import EntropyBottleneck
 from tutorial_lib.entropy_coder import EntropyCoder
 from tutorial_lib.gaussian_conditional import GaussianConditional, scale_table
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.workbench.checks import Wrong, call, exercise
+from tutorial_lib.workbench.checks import NotAnswered, Wrong, as_number, call, exercise
 
 REACH = 400  # symbols on either side of 0; the widest scale asked for is 30
 
@@ -26,11 +27,7 @@ def _masses(scale: float) -> Tensor:
 def waste(function) -> str:
     """waste(true_scale, believed): bits a symbol more than a coder pays that knows the scale."""
     for true_scale, believed in ((2.0, 2.0), (2.0, 4.0), (2.0, 1.0), (5.0, 1.0), (0.5, 1.0), (0.3, 0.2), (30.0, 10.0)):
-        answer = call(function, true_scale, believed)
-        try:
-            answer = float(answer)
-        except (TypeError, ValueError, RuntimeError):
-            raise Wrong(f"One number is asked for, not {type(answer).__name__}.") from None
+        answer = as_number(call(function, true_scale, believed))
         p, q = _masses(true_scale), _masses(believed).clamp(min=1e-300)
         right = (torch.xlogy(p, p) - torch.xlogy(p, q)).sum().item() / math.log(2)
         if math.isclose(answer, right, rel_tol=1e-3, abs_tol=2e-4):
@@ -71,7 +68,18 @@ def _explain_waste(asked: str, answer: float, right: float, true_scale: float, b
     for reach in range(5, REACH):
         if near(terms[REACH - reach : REACH + reach + 1].sum().item()):
             raise Wrong(f"{asked}{answer:.4f}. Are there enough symbols in your sum? Those beyond ±{reach} count, too.")
-    raise Wrong(f"{asked}{right:.4f} bits are wasted, you give {answer:.4f}.")
+    raise Wrong(
+        f"{asked}{right:.4f} bits are wasted, you give {answer:.4f}. A bin has the width 1, and half of it lies on "
+        "either side of its symbol; and far out, both of its edges belong into the lower tail."
+    )
+
+
+def _as_tensor(answer: Any) -> Tensor | None:
+    """A tensor of an array or of lists, too; None of anything else."""
+    try:
+        return torch.as_tensor(answer)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 TABLES = ([0.11, 0.5, 1.0, 4.0], [0.3, 0.31, 7.0], [2.0], scale_table().tolist())
@@ -85,8 +93,8 @@ def indexes(function) -> str:
         inside = torch.exp(torch.linspace(math.log(values[0]) - 1, math.log(values[-1]) + 1, 61))
         scales = torch.cat([inside, table, torch.nextafter(table, table + 1)])  # between, on, and just above the steps
         scales = torch.stack([scales, scales.flip(0)])  # (2, N)
-        answer = call(function, scales.clone(), table.clone())
-        if not isinstance(answer, Tensor) or answer.shape != scales.shape:
+        answer = _as_tensor(call(function, scales.clone(), table.clone()))
+        if answer is None or answer.shape != scales.shape:
             raise Wrong(f"A tensor of the shape of the scales is asked for, here {tuple(scales.shape)}.")
         if answer.is_complex() or answer.isnan().any() or (answer != answer.round()).any():
             raise Wrong("Indexes are whole numbers.")
@@ -231,3 +239,153 @@ def decode(function: Callable) -> str:
     if torch.allclose(answer, toy.y_hat + toy.means, atol=1e-4):
         raise Wrong("The means are added twice: the coder has done so already.")
     raise Wrong("That is not the encoder's ŷ. Which half of the parameters are the scales, and which the means?")
+
+
+# ---- does side information pay?
+
+
+def _cost(model: GaussianConditional, y: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Bits of symbols under one Gaussian, of their own scale unless another is given."""
+    scale = y.square().mean().sqrt().clamp(min=0.11) if scale is None else scale
+    return -model.likelihood(y, scale).log2().sum()
+
+
+def _told_and_not(y: Tensor, z: Tensor) -> tuple[float, float, float]:
+    """Bits a symbol: of y without z, of y with z, of z."""
+    model = GaussianConditional().eval()
+    classes, counts = z.unique(return_counts=True)
+    told = sum(_cost(model, y[z == c]).item() for c in classes) / len(y)
+    shares = counts / len(z)
+    return _cost(model, y).item() / len(y), told, -(shares * shares.log2()).sum().item()
+
+
+def _two_kinds(quiet: float, lively: float, share: float, classes: tuple[int, int], seed: int) -> tuple[Tensor, Tensor]:
+    """Symbols of two scales, and which of them each has: (y, z)."""
+    generator = torch.Generator().manual_seed(seed)
+    is_lively = torch.rand(3000, generator=generator) < share
+    scales = torch.where(is_lively, lively, quiet)
+    y = (scales * torch.randn(3000, generator=generator)).round()
+    return y, torch.where(is_lively, classes[1], classes[0])
+
+
+@exercise
+def saving(function: Callable) -> str:
+    """saving(y, z): bits a symbol that classes save, their own cost subtracted."""
+    y, z = _two_kinds(0.3, 6.0, 0.25, (0, 1), seed=1)
+    shuffled = z[torch.randperm(len(z), generator=torch.Generator().manual_seed(2))]
+    cases = (
+        ("two classes of scales 0.3 and 6", y, z),
+        ("the same, numbered 3 and 7", y, 3 + 4 * z),
+        ("one class for all", y, torch.zeros_like(z)),
+        ("classes that say nothing", y, shuffled),
+        ("a class of zeros only", *_two_kinds(0.0, 2.0, 0.5, (0, 1), seed=3)),
+    )
+    for words, symbols, classes in cases:
+        answer = as_number(call(function, symbols.clone(), classes.clone()), "One number, bits a symbol,")
+        without, told, z_cost = _told_and_not(symbols, classes)
+        if not math.isclose(answer, without - told - z_cost, rel_tol=2e-3, abs_tol=2e-3):
+            _explain_saving(f"{words}: {answer:.3f}", answer, symbols, classes)
+    return "And classes that say nothing cost their whole entropy: more side information is not better."
+
+
+def _explain_saving(asked: str, answer: float, y: Tensor, z: Tensor) -> None:
+    without, told, z_cost = _told_and_not(y, z)
+    right = without - told - z_cost
+
+    def near(value: float) -> bool:
+        return math.isclose(answer, value, rel_tol=2e-3, abs_tol=2e-3)
+
+    if math.isnan(answer) or math.isinf(answer):
+        raise Wrong(f"{asked}. Is every scale at least 0.11, that of a class of zeros, too?")
+    known = {
+        "what z saves before it is paid: subtract the entropy of the classes": without - told,
+        "right, but with the other sign: a saving is positive where z pays": -right,
+        "in nats; a bit is a logarithm to the base 2": right * math.log(2),
+        "the sum over all symbols; bits a *symbol* are asked for": right * len(y),
+        "what is paid with z; by how much less is that than without?": told + z_cost,
+        "with each class charged log2 of their number; frequent classes are cheaper": without
+        - told
+        - math.log2(len(z.unique())),
+        "with the average of the classes' costs; a class counts as often as it occurs": without
+        - z_cost
+        - sum(_cost(GaussianConditional().eval(), y[z == c]).item() / (z == c).sum().item() for c in z.unique())
+        / len(z.unique()),
+    }
+    for words, value in known.items():
+        if near(value):
+            raise Wrong(f"{asked} is {words}.")
+    raise Wrong(
+        f"{asked}; {right:.3f} is right: {without:.3f} without z, less {told:.3f} with it and {z_cost:.3f} for it."
+    )
+
+
+# ---- a mixture
+
+
+def _mixture_bits(weights: Tensor, scales: Tensor, y: Tensor) -> float:
+    """Bits a symbol under a mixture of Gaussians around 0."""
+    values, counts = y.unique(return_counts=True)
+    k = values.double().abs()
+    lower, upper = (0.5 * torch.erfc((k + edge) / scales[:, None] / math.sqrt(2)) for edge in (0.5, -0.5))
+    masses = (weights[:, None] * (upper - lower)).sum(0).clamp(min=1e-12)
+    return -(counts * masses.log2()).sum().item() / len(y)
+
+
+def _numbers(answer: Any, parts: int, words: str) -> Tensor:
+    """The learner's weights or scales: (parts,) float64."""
+    try:
+        numbers = torch.as_tensor([float(each) for each in answer], dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"{parts} {words} are asked for, not {type(answer).__name__}.") from None
+    if len(numbers) != parts:
+        raise Wrong(f"{parts} {words} are asked for; you give {len(numbers)}.")
+    if not numbers.isfinite().all():
+        raise Wrong(f"Of the {words} one is not a finite number: {', '.join(f'{n:.3g}' for n in numbers.tolist())}.")
+    return numbers
+
+
+SOURCES = (((0.8, 0.2), (0.5, 6.0)), ((0.5, 0.3, 0.2), (0.3, 2.0, 14.0)))  # weights, scales
+
+
+@exercise
+def fit_mixture(function: Callable) -> str:
+    """fit_mixture(symbols, parts): weights and scales that code symbols of the same source as well as its own do."""
+    for weights, scales in SOURCES:
+        parts = len(weights)
+        true_weights, true_scales = (torch.tensor(each, dtype=torch.float64) for each in (weights, scales))
+        learn, judge = (_draw(true_weights, true_scales, seed) for seed in (5, 6))
+        answer = call(function, learn, parts)
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise Wrong("Two things are asked for: the weights, and the scales.")
+        if answer[0] is ... and answer[1] is ...:
+            raise NotAnswered
+        mine, widths = _numbers(answer[0], parts, "weights"), _numbers(answer[1], parts, "scales")
+        if (widths <= 0).any():
+            raise Wrong(f"A scale is above 0; one of yours is {widths.min():.3g}. (Are they still logarithms?)")
+        if (mine < 0).any() or not math.isclose(mine.sum(), 1, abs_tol=1e-3):
+            swapped = math.isclose(widths.sum(), 1, abs_tol=1e-3) and (mine > 0).all()
+            hint = "they come first, before the scales" if swapped else "a softmax makes such numbers"
+            raise Wrong(f"Weights are positive and have the sum 1, yours {mine.sum():.3g}; {hint}.")
+        _judge_mixture(mine, widths, judge, _mixture_bits(true_weights, true_scales, judge))
+    return "Nobody was told which Gaussian a symbol came from, and the price of that is what side information saves."
+
+
+def _draw(weights: Tensor, scales: Tensor, seed: int) -> Tensor:
+    """20,000 symbols of a mixture, float32."""
+    generator = torch.Generator().manual_seed(seed)
+    which = torch.multinomial(weights, 20_000, replacement=True, generator=generator)
+    return (scales[which] * torch.randn(20_000, generator=generator)).round().float()
+
+
+def _judge_mixture(weights: Tensor, scales: Tensor, judge: Tensor, best: float) -> None:
+    paid = _mixture_bits(weights, scales, judge)
+    if paid <= 1.01 * best:
+        return
+    said = f"{paid:.3f} bits a symbol, where {best:.3f} is possible"
+    if len(scales) > 1 and (scales.max() / scales.min() < 1.1):
+        raise Wrong(f"{said}: all your Gaussians have the same scale. What starts alike stays alike; start them apart.")
+    if _mixture_bits(weights.flip(0), scales, judge) <= 1.01 * best:
+        raise Wrong(f"{said}: the right weights belong to the other scales.")
+    if _mixture_bits(weights, scales.sqrt(), judge) <= 1.02 * best:
+        raise Wrong(f"{said}: these are variances; a scale is their root.")
+    raise Wrong(f"{said}. Has the fit come to an end? Take more steps, or larger ones; and look at what the scales do.")

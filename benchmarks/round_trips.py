@@ -1,0 +1,76 @@
+"""Many round trips in one process: is every one exact, and does memory stay where it was?
+
+    python benchmarks/round_trips.py [--count 1000] [--largest 320] [--seed 0]
+
+Pictures of random sizes (cut from scikit-image's photos, resized at random), qualities, efforts and numbers of threads.
+Encoding and decoding take different numbers of threads. Exact: the decoder finds the very symbols that the encoder
+chose, whatever their threads; coding twice writes the same bytes; and the picture is within one grey level of the
+encoder's own.
+"""
+
+import argparse
+import resource
+from collections import Counter
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from tutorial_lib.bitstream import unpack
+from tutorial_lib.codec import Codec
+from tutorial_lib.files.images import from_pil, to_float, to_pil
+from tutorial_lib.workbench.photos import PHOTOS, photo
+
+
+def peak() -> float:
+    """MiB of this process, at most so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@torch.no_grad()
+def round_trip(codec: Codec, image: torch.Tensor, quality: int, effort: int, threads: tuple[int, int]) -> int:
+    """Grey levels by which the decoded picture differs from the encoder's. Raises AssertionError where symbols do."""
+    torch.set_num_threads(threads[0])
+    x = to_float(image)
+    strings = codec.compress(x, quality, effort)["strings"]
+    data = codec.encode(image, quality, effort)
+    stream = unpack(data)
+    assert [string for (string,) in strings] == list(stream.strings), "coding twice wrote two files"
+    mine = codec.decompress(strings, image.shape[1:], quality)["x_hat"]
+    torch.set_num_threads(threads[1])
+    decoded = codec.decode(data)
+    latent, _ = codec._decompress_latent([[each] for each in stream.strings], tuple(image.shape[1:]), quality)
+    torch.set_num_threads(threads[0])
+    again, _ = codec._decompress_latent(strings, tuple(image.shape[1:]), quality)
+    same = all(torch.equal(a, b) for a, b in zip(latent.parts, again.parts, strict=True))
+    assert same, "another number of threads decoded other numbers"
+    return int((decoded.int() - (mine[0] * 255).round().clamp(0, 255).int()).abs().max())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--largest", type=int, default=320, help="pixels of a side")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng, codec = np.random.default_rng(options.seed), Codec.load()
+    photos = [to_pil(photo(name)) for name in PHOTOS]
+    levels: Counter[int] = Counter()
+    peaks = []
+    for n in tqdm(range(options.count), mininterval=5):
+        height, width = (int(np.exp(rng.uniform(0, np.log(options.largest)))) for _ in range(2))
+        picture = photos[rng.integers(len(photos))].resize((width, height), Image.Resampling.LANCZOS)
+        quality, effort = int(rng.integers(1, 101)), int(rng.choice([0, 0, 0, 1, 3]))
+        threads = tuple(int(t) for t in rng.permutation([1, 2]))
+        levels[round_trip(codec, from_pil(picture), quality, effort, threads)] += 1
+        if n + 1 in (options.count // 4, options.count // 2, options.count):
+            peaks.append(peak())
+    print(
+        f"{options.count:,} round trips: all symbols equal; pixels differ by {dict(sorted(levels.items()))} grey levels"
+    )
+    print("peak memory after a quarter, a half and all of them: " + ", ".join(f"{p:,.0f} MiB" for p in peaks))
+
+
+if __name__ == "__main__":
+    main()
