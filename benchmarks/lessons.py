@@ -148,11 +148,11 @@ CARD = """# Model card: lesson_*.safetensors
 The priors of notebooks 08 to 10 (`tutorial_lib.workbench.lesson_models`), each for the latent of
 `first_codec.safetensors`, whose transforms they share. Weights in float16, coding tables included.
 
-- **Recipe**: `make train-lessons DATA=… VALID=…`: {steps:,} steps ({density_steps:,} for the factorized prior) of {batch}
-  latents of 16 × 16 positions, of {crops:,} crops of {crop} pixels, by SOAP, seed {seed}; loss = bits a pixel (those
-  of z count in full from step {free} on) + λ · the squared error of ŷ in units of the picture. The transforms are not
-  trained on. Scales and means have networks of their own. `lessons.json` holds the bits that the likelihoods promised
-  for the photos below, after so many steps. They still fall: a longer training gains on all of them.
+- **Recipe**: `make train-lessons DATA=… VALID=…`: {steps:,} steps ({density_steps:,} for the factorized prior) of
+  {batch} latents of 16 × 16 positions, of {crops:,} crops of {crop} pixels, by SOAP, seed {seed}; loss = bits a pixel
+  (those of z count in full from step {free} on) + λ · the squared error of ŷ in units of the picture. The transforms
+  are not trained on. Scales and means have networks of their own. `lessons.json` holds the bits that the likelihoods
+  promised for the photos below, after so many steps. They still fall: a longer training gains on all of them.
 - **Trained on** {trained_on}. The photos are not part of this repository.
 - **Licence**: MIT as far as the weights are ours to license. Look at the terms of the photos before commercial use.
 - **Meant for** comparing priors; not for archives.

@@ -23,6 +23,7 @@ from tutorial_lib.hyperprior import (
     from_compressai,
     mean_scale_hyperprior,
     scale_hyperprior,
+    slim_features,
     slim_hyperprior,
     slim_side,
 )
@@ -365,6 +366,20 @@ def test_slim_side_information_is_slim() -> None:
         of_scales = prior.side.synthesis.networks[0] if kind is MeanScaleHyperprior else prior.side.synthesis
         assert isinstance(of_scales[-1], ScaleMeanHead) and of_scales[-1].scales == M
     assert scale_hyperprior(N, M).prior.gaussian.noise and mean_scale_hyperprior(N, M).prior.gaussian.noise
+
+
+def test_features_for_scales_and_features_for_means_come_from_networks_of_their_own() -> None:
+    side = slim_features(M, N)
+    features, _ = side(torch.randn(1, M, 8, 12))
+    assert features.shape == (1, 2 * N, 8, 12)
+    for half, others in enumerate(reversed(side.synthesis.networks)):
+        gradients = torch.autograd.grad(
+            features[:, half * N : (half + 1) * N].sum(),
+            list(others.parameters()),
+            allow_unused=True,
+            retain_graph=True,
+        )
+        assert all(gradient is None or gradient.eq(0).all() for gradient in gradients)
 
 
 # What can go wrong -----------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Checkpoints were renamed inside, files got a new layout, and the strings in them stayed: these were written before.
 
 `vectors/strings_0.1.npz` holds a latent, "y", and for each prior of that version that still ships the strings that it
-was coded to, "<name>/<part>". (The full codec is another one since.)
+was coded to, "<name>/<part>". (The full codec is another one since. The lessons' priors were trained anew for 0.2;
+their strings are of then.)
 """
 
 from __future__ import annotations

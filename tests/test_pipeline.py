@@ -65,7 +65,7 @@ def test_numbers_in_a_row_are_a_span(modules: tuple[str, ...], text: str) -> Non
 
 
 def test_every_notebook_has_its_topic() -> None:
-    """Under the name of a module that it teaches; from 01 to 12, in this order. (The tour teaches none.)"""
+    """Under the name of a module that it teaches; from 01 to A1, in this order. (The tour teaches none.)"""
     assert [notebook_of(topic) for topic in pipeline.TOPICS] == [each.number for each in NOTEBOOKS[1:]]
 
 

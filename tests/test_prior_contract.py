@@ -183,11 +183,13 @@ def test_bytes_are_what_the_likelihoods_promise(name: str, monkeypatch: pytest.M
         monkeypatch.setattr(GaussianConditional, "likelihood", rated_by_the_tables)
     for quality in (10, 70):
         with torch.no_grad():
-            promised = sum(bits(values).item() for values in codec(x, quality)["likelihoods"].values())
+            likelihoods = list(codec(x, quality)["likelihoods"].values())
+        promised = sum(bits(values).item() for values in likelihoods)
+        rare = sum(int((values < 2**-20).sum()) for values in likelihoods)
         strings = [string for (string,) in codec.compress(x, quality)["strings"]]
         written = 8 * sum(map(len, strings))
-        # An escape may cost less than its likelihood says, which is 1e-9 at least.
-        assert 0.97 * promised - 64 < written < 1.005 * promised + 64 * len(strings)
+        # An escape may cost less than its likelihood says, which is 1e-9 at least: 30 bits.
+        assert 0.99 * promised - 64 - 10 * rare < written < 1.005 * promised + 64 * len(strings)
 
 
 @any_prior

@@ -38,7 +38,14 @@ from torch import Tensor, nn
 from tutorial_lib import rans
 from tutorial_lib.codec_registry import register_codec
 from tutorial_lib.gdn import gdn_analysis, gdn_synthesis
-from tutorial_lib.hyperprior import ScaleMeanHead, SideInformation, SideInformedPrior, minnen_networks, slim_side
+from tutorial_lib.hyperprior import (
+    ScaleMeanHead,
+    SideBySide,
+    SideInformation,
+    SideInformedPrior,
+    minnen_networks,
+    slim_features,
+)
 from tutorial_lib.prior import Strings, check_parts
 from tutorial_lib.quantization import round_ste
 from tutorial_lib.transform_codec import TransformCodec
@@ -260,18 +267,22 @@ class ContextPrior(SideInformedPrior):
 
 
 def slim_context(kind: type[ConvContext] | type[AttentionContext], order: str, M: int, N: int = 64) -> ContextPrior:
-    """A context model for a latent of M channels, around `slim_side` with N inside, trained on whole numbers.
+    """A context model for a latent of M channels, around `slim_features` with N inside, trained on whole numbers.
 
     kind: `ConvContext` or `AttentionContext`; ValueError for others. order: one of `ORDERS`.
     """
     places = len(neighbours(order))
     if kind not in (ConvContext, AttentionContext):
         raise ValueError(f"a context is ConvContext or AttentionContext, not {kind!r}.")
-    context = ConvContext(N, N, places) if kind is ConvContext else AttentionContext(N, N, places, N)
-    fuse = nn.Sequential(
-        nn.Conv1d(2 * N, 2 * N, 1), nn.LeakyReLU(), ScaleMeanHead(nn.Conv1d(2 * N, 2 * M, 1), M)
-    )  # (B, 2 M, n)
-    return ContextPrior(M, slim_side(M, N), nn.Conv1d(M, N, 1, bias=False), context, fuse, order, noise=False)
+    context = ConvContext(N, N, places) if kind is ConvContext else AttentionContext(N, N, places, 2 * N)
+
+    def network(scales: int) -> nn.Sequential:
+        """Either all scales or all means, (B, M, n). They share none: see `slim_hyperprior`."""
+        last = nn.Conv1d(2 * N, M, 1)
+        return nn.Sequential(nn.Conv1d(3 * N, 2 * N, 1), nn.LeakyReLU(), ScaleMeanHead(last, scales))
+
+    fuse = SideBySide(network(M), network(0))  # (B, 2 M, n)
+    return ContextPrior(M, slim_features(M, N), nn.Conv1d(M, N, 1, bias=False), context, fuse, order, noise=False)
 
 
 @register_codec("mbt2018")

@@ -91,7 +91,7 @@ NOTEBOOKS = (
         "10_slicing",
         "Slicing",
         "nine reasons to cut a latent, each put to the test; a picture that comes slice by slice",
-        50,
+        45,
     ),
     Notebook(
         "11",

@@ -252,6 +252,16 @@ def slim_hyperprior(kind: type[ScaleHyperprior], M: int) -> ScaleHyperprior:
     return kind(side, noise=False)
 
 
+def slim_features(M: int, N: int = 64) -> SideInformation:
+    """`slim_side` whose P = 2 N parameters are features for other networks: N meant for scales, N for means.
+
+    For the same reason, each half has a network of its own.
+    """
+    side = slim_side(M, N, N)
+    side.synthesis = SideBySide(side.synthesis, slim_side(M, N, N).synthesis)
+    return side
+
+
 def with_head(side: SideInformation, scales: int) -> SideInformation:
     """The same, its synthesis ending in a `ScaleMeanHead`."""
     assert isinstance(side.synthesis, nn.Sequential)  # as `slim_side` makes it, and its last layer is a convolution

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.hyperprior import ScaleMeanHead, SideInformation, SideInformedPrior, slim_side
+from tutorial_lib.hyperprior import ScaleMeanHead, SideBySide, SideInformation, SideInformedPrior, slim_features
 from tutorial_lib.prior import Prior, Strings, check_count
 from tutorial_lib.rans import BitstreamError
 
@@ -227,7 +227,7 @@ class SpatialSlices(Prior):
 def slim_slices(
     sizes: Sequence[int], order: Tensor | None = None, N: int = 64, inner: int = 48, residual: bool = False
 ) -> ChannelSlices:
-    """Slices of a latent of many channels, around `slim_side` with N inside, trained on whole numbers.
+    """Slices of a latent of many channels, around `slim_features` with N inside, trained on whole numbers.
 
     sizes, order: see `ChannelSlices`. inner: channels inside the predictors. residual: predict latent residuals, too?
     """
@@ -237,13 +237,14 @@ def slim_slices(
         same: dict[str, Any] = {"padding": 1, "padding_mode": "replicate"}
         return [nn.Conv2d(channels_in, inner, 1), nn.LeakyReLU(), nn.Conv2d(inner, inner, 3, **same), nn.LeakyReLU()]
 
-    before = [N + sum(sizes[:k]) for k in range(len(sizes))]
+    before = [2 * N + sum(sizes[:k]) for k in range(len(sizes))]
     predictors = []
     for b, size, channels in zip(before, sizes, ChannelSplit(sizes, order).order.split(list(sizes)), strict=True):
-        layers, last = network(b), nn.Conv2d(inner, 2 * size, 1)
-        predictors.append(nn.Sequential(*layers, ScaleMeanHead(last, size, channels)))
+        scales = nn.Sequential(*network(b), ScaleMeanHead(nn.Conv2d(inner, size, 1), size, channels))
+        means = nn.Sequential(*network(b), ScaleMeanHead(nn.Conv2d(inner, size, 1), 0))
+        predictors.append(SideBySide(scales, means))  # which share no layer: see `slim_hyperprior`
     residuals = None
     if residual:
         pairs = zip(before, sizes, strict=True)
         residuals = [nn.Sequential(*network(b + size), nn.Conv2d(inner, size, 1)) for b, size in pairs]
-    return ChannelSlices(slim_side(sum(sizes), N), sizes, predictors, order, residuals, noise=False)
+    return ChannelSlices(slim_features(sum(sizes), N), sizes, predictors, order, residuals, noise=False)
