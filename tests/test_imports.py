@@ -16,11 +16,11 @@ from tutorial_lib import course
 from tutorial_lib.bitstream import Stream, pack
 
 PACKAGE = Path(tutorial_lib.__file__).parent
-FOLDERS = ("files", "evaluation", "command", "workbench")
+FOLDERS = ("files", "evaluation", "command", "workbench", "checks")
 TAUGHT = tuple(module.name for module in course.MODULES)
 # From the ground floor up. A room may import what stands before it, and itself if it is a folder.
 ROOMS = ("files", *TAUGHT, *course.UPPER)
-LESSONS = ("course", "workbench")  # the order itself, and what is for lessons only: nothing else leans on them
+LESSONS = ("course", "workbench", "checks")  # the order itself, and what is for lessons only: nothing else leans on it
 HEAVY = {"compressai", "torchvision", "matplotlib"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -112,7 +112,7 @@ class TestNoArrowRunsBackUp:
         room, names = room_of(path), imported_names(path.read_text(encoding="utf-8"))
         if room in ("__init__", "course"):
             allowed: set[str] = set()
-        elif room == "workbench":
+        elif room in ("workbench", "checks"):
             allowed = {*ROOMS, *LESSONS} - {"command", "cli"}  # a lesson runs the command as its reader does
         else:
             allowed = {*ROOMS[: ROOMS.index(room)], *({room} & set(FOLDERS))}
@@ -135,7 +135,7 @@ class TestNoArrowRunsBackUp:
             assert not later & {name.split(".")[0] for name in names}, f"importing {room} imports a later one"
 
     def test_the_folders_need_no_lessons(self) -> None:
-        """Whatever of them is imported: nothing of the workbench comes with it."""
+        """Whatever of them is imported: nothing of the lessons comes with it."""
         modules = [path.relative_to(PACKAGE) for folder in FOLDERS[:3] for path in (PACKAGE / folder).glob("*.py")]
         names = [".".join(module.with_suffix("").parts).removesuffix(".__init__") for module in modules]
         loaded = fresh_process(
@@ -144,7 +144,7 @@ class TestNoArrowRunsBackUp:
             "loaded['all'] = list(sys.modules)\n"
         )
         assert not [
-            name for name in loaded["all"] if name.startswith(("tutorial_lib.workbench", "tutorial_lib.course"))
+            name for name in loaded["all"] if name.startswith(tuple(f"tutorial_lib.{room}" for room in LESSONS))
         ]
 
 

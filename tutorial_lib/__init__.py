@@ -9,15 +9,18 @@ read module k and everything it imports. The order stands in `course`: `python -
     training_run        a training on disk: begun, kept, continued; process groups
     evaluation/         metrics, classical codecs, comparisons, curves
     command/            the command `lic`
-    workbench/          lessons only: exercise checks, figures, photos, the set-up cell
+    checks/             lessons only: what each exercise says to right and to wrong answers
+    workbench/          lessons only: figures, photos, the form of a lesson, the set-up cell
 
 Importing the package imports nothing else; take the module you need: `from tutorial_lib import padding`.
 """
 
 import os
 
-# Before PyTorch is imported: threads that wait should sleep, not spin. On a machine that does something else besides,
-# spinning ones make everything several times slower (coding a photo took 14 core-seconds instead of 4).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before PyTorch is imported: a thread that waits for the others spins for a moment, then sleeps. By default it spins for
+# so long that on a machine which does something else besides, everything takes several times as long (coding a photo
+# 14 core-seconds instead of 4); if it never spins, two threads are no faster than one.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 __version__ = "0.2.0"

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 import torch
 
+from tutorial_lib.checks import padding
 from tutorial_lib.padding import reflect_pad
-from tutorial_lib.workbench.checks import padding
 
 HERE = Path(__file__).parent
 STEMS = sorted(path.stem for path in (HERE.parents[1] / "notebooks").glob("*.ipynb") if path.stem != "00_tour")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tutorial_lib.workbench import checks
+from tutorial_lib import checks
+from tutorial_lib.checks import Wrong, call, exercise
 from tutorial_lib.workbench import progress as progress_module
-from tutorial_lib.workbench.checks import Wrong, call, exercise
 from tutorial_lib.workbench.progress import NAME, exercises, keep_verdict, read_verdicts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -66,6 +67,24 @@ class TestInside:
         assert laid.shape == crop.shape[1:]
         grey = torch.cat([part[0, :3].flatten() if n else part[0, 0].flatten() for n, part in enumerate(y.parts)])
         assert torch.equal(laid.flatten().sort()[0], grey.sort()[0])
+
+    def test_the_corner_shows_a_small_copy_of_the_photo(self) -> None:
+        image = photo("chelsea")[:, :288, :384].contiguous()
+        seen = tour.brightness(tour.look_inside(image, 60))
+        red, green, blue = to_float(image)[0, :, 16:-16, 16:-16]  # a wavelet's samples lie on multiples of 32
+        small = (0.299 * red + 0.587 * green + 0.114 * blue).reshape(8, 32, 11, 32).mean((1, 3))
+        assert np.corrcoef(seen[1:9, 1:12].flatten(), small.flatten())[0, 1] > 0.95
+        assert seen[:9, :12].min() == 0 and seen[:9, :12].max() == 1  # nothing of it is cut off
+        assert seen.min() == 0 and seen.max() == 1
+
+    def test_a_flat_low_pass_is_black(self) -> None:
+        coefficients = np.full((4, 8), 90.0)
+        assert tour.brightness(tour.Inside(coefficients, coefficients, [1.0, 2.0])).tolist() == [
+            [0, 0, 0, 0, 1, 1, 1, 1],
+            [0, 0, 0, 0, 1, 1, 1, 1],
+            [1] * 8,
+            [1] * 8,
+        ]
 
     def test_sides_that_do_not_fit_are_refused(self, crop: torch.Tensor) -> None:
         with pytest.raises(ValueError, match=r"multiples of 32: \(64, 90\)"):

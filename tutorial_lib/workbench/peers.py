@@ -41,8 +41,8 @@ def compressai() -> ModuleType | None:
 def answers(name: str, ask: Callable[[ModuleType], Answers]) -> Answers:
     """ask(compressai) where it is installed, else what that gave when it was stored: tensors and bytes by name.
 
-    Raises AssertionError where CompressAI says something else than what is stored (floats: by over 10⁻⁴ of the largest), LookupError
-    where nothing is stored under that name.
+    Raises AssertionError where CompressAI says something else than what is stored (floats: by over 10⁻⁴ of the
+    largest), LookupError where nothing is stored under that name.
     """
     package, stored = _imported(), _stored(name)
     if isinstance(package, ImportError):

@@ -15,7 +15,7 @@ from IPython.core.getipython import get_ipython
 from tutorial_lib.course import NOTEBOOKS, notebook_of
 from tutorial_lib.files.atomic_write import atomic_write
 
-CHECKS = Path(__file__).parent / "checks"
+CHECKS = Path(__file__).parents[1] / "checks"
 NAME = "progress.json"
 
 

@@ -195,11 +195,32 @@ def mosaic(parts: list[Tensor]) -> Tensor:
     return picture
 
 
+def low_pass_corner(inside: Inside) -> tuple[slice, slice]:
+    """Where the mosaic holds the low-pass: the photo, made smaller once a level."""
+    height, width = (side >> len(inside.parts) - 1 for side in inside.coefficients.shape)
+    return slice(height), slice(width)
+
+
+def brightness(inside: Inside) -> NDArray:
+    """The mosaic to look at, (H, W), black 0 to white 1: details by their size, logarithmically, and white from 7 on.
+
+    The low-pass is a picture, with values far above 7: it is scaled by itself, linearly, from darkest to brightest.
+    """
+    picture = np.minimum(np.log2(1 + np.abs(inside.coefficients)) / 3, 1)
+    corner = low_pass_corner(inside)
+    low_pass = inside.coefficients[corner]
+    picture[corner] = (low_pass - low_pass.min()) / max(np.ptp(low_pass), 1e-9)
+    return picture
+
+
 def show_inside(inside: Inside, quality: int) -> None:
-    """Display the latent and the map of bits."""
+    """Display the latent, with its low-pass enlarged, and the map of bits."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
-    logarithms = np.log2(1 + np.abs(inside.coefficients))
-    draw_image(left, logarithms, "the latent: grey's wavelet coefficients, log scale", vmin=0, vmax=3)
+    picture = brightness(inside)
+    draw_image(left, picture, "the latent: grey's wavelet coefficients, log scale", vmin=0, vmax=1)
+    enlarged = left.inset_axes((0.68, 0.03, 0.3, 0.3))
+    draw_image(enlarged, picture[low_pass_corner(inside)], vmin=0, vmax=1)
+    enlarged.set_title("upper left corner, enlarged", fontsize=8, color="white", pad=3)
     image = right.imshow(inside.bits, cmap="magma", vmin=0, vmax=3)
     right.set(xticks=[], yticks=[])
     right.set_title("bits spent at each pixel", fontsize=10)
@@ -207,8 +228,9 @@ def show_inside(inside: Inside, quality: int) -> None:
     figure.colorbar(image, ax=right, shrink=0.8)
     show(
         figure,
-        f"At quality {quality}. Left: the wavelet's coefficients, a small copy of the photo in the corner and around "
-        "it edges, level by level, mostly black. Right: where the bits go: into fur and whiskers, few into the rest.",
+        f"At quality {quality}. Left: the wavelet's coefficients, a tiny copy of the photo in the corner, enlarged in "
+        "an inset, and around it edges, level by level, mostly black. Right: where the bits go: into fur and whiskers, "
+        "few into the rest.",
     )
 
 

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 from tutorial_lib.context import ContextPrior, ConvContext, coding_passes, slim_context
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 
 @exercise

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tutorial_lib.arithmetic_coding import AdaptiveModel, StaticModel
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise, short
+from tutorial_lib.checks import Wrong, as_number, call, exercise, short
 
 
 def whole_numbers(answer: Any, wanted: str) -> list[int]:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 from tutorial_lib.quantization import error_statistics
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 
 def _tensor_like(answer: object, y: Tensor, gradients: bool = True) -> Tensor:

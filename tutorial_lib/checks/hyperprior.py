@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib.checks import NotAnswered, Wrong, as_number, call, exercise
 from tutorial_lib.entropy_bottleneck import EntropyBottleneck
 from tutorial_lib.entropy_coder import EntropyCoder
 from tutorial_lib.gaussian_conditional import GaussianConditional, scale_table
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.workbench.checks import NotAnswered, Wrong, as_number, call, exercise
 
 REACH = 400  # symbols on either side of 0; the widest scale asked for is 30
 

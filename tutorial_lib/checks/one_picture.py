@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 
 MOST_BITS = 16  # of a learned number, behind the point
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tutorial_lib.cdf import pmf_to_quantized_cdf
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 from tutorial_lib.workbench import table_prices
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 # Rows to ask prices of: (cdf, offset). The second one's symbols and values differ, the third lists one value.
 PRICED = (

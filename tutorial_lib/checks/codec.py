@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from tutorial_lib.bitstream import Stream, pack, read_header
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 
 ROWS, SPACING, STEP = 10, 11, 4.5
 MOST_CALLS = 8  # of `size`, for a hundred qualities

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 from tutorial_lib.information import entropy, kl_divergence
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 NATS = "these are nats. A bit is a logarithm to the base 2."
 

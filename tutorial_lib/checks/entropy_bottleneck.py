@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 
 RISING = {"A", "C"}  # of the layers of the first exercise; and why each letter is in or out:
 WHY = {

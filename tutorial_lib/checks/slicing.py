@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise, short
+from tutorial_lib.checks import Wrong, as_number, call, exercise, short
 
 STATE = 8  # bytes: no string of the coder is shorter
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.bitstream import Stream, pack
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 from tutorial_lib.gdn import OFFSET, Gdn
 from tutorial_lib.information import bits_per_pixel
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
 
 
 @exercise

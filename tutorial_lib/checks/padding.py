@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tutorial_lib.checks import Wrong, as_number, call, exercise, short
 from tutorial_lib.padding import reflect_pad
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise, short
 
 # The picture of the first exercise: numbers 1 to 12 in three rows, and how they were padded.
 ORIGINAL = torch.arange(1, 13).reshape(3, 4)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tutorial_lib.workbench.checks import Wrong, as_number, call, exercise
+from tutorial_lib.checks import Wrong, as_number, call, exercise
 
 # The eight ways of exercise 3, and what to say to someone who takes them for what they are not.
 PORTABLE = {
