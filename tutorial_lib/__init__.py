@@ -17,8 +17,8 @@ Importing the package imports nothing else; take the module you need: `from tuto
 
 import os
 
-# Before PyTorch is imported: a thread that waits for the others spins for a moment, then sleeps. By default it spins for
-# so long that on a machine which does something else besides, everything takes several times as long (coding a photo
+# Before PyTorch is imported: a thread that waits for the others spins for a moment, then sleeps. By default it spins so
+# long that on a machine which does something else besides, everything takes several times as long (coding a photo
 # 14 core-seconds instead of 4); if it never spins, two threads are no faster than one.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")

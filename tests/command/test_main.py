@@ -113,3 +113,28 @@ def test_cheap_answers_come_without_pytorch(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert [line[:7] for line in ran.stderr.splitlines()] == ["error: "] * 7
     assert {path.name for path in tmp_path.iterdir()} == {"photo.lic", "full.lic", "text.lic"}
+
+
+class TestTheScript:
+    """`lic` as it is installed: it ends early, and still says what it has to say, with the status of `main`."""
+
+    @staticmethod
+    def lic(*words: str, **more) -> subprocess.CompletedProcess:
+        script = Path(sys.executable).with_name("lic")
+        if not script.exists():
+            pytest.skip("the package is not installed here")
+        return subprocess.run([script, *words], capture_output=True, text=True, **more)
+
+    def test_what_it_says_arrives(self) -> None:
+        ran = self.lic("--version")
+        assert ran.returncode == 0 and __version__ in ran.stdout
+
+    def test_the_status_is_that_of_main(self, tmp_path: Path) -> None:
+        ran = self.lic("info", "none.lic", cwd=tmp_path)
+        assert ran.returncode == 2 and ran.stderr == "error: there is no file 'none.lic'.\n" and ran.stdout == ""
+
+    def test_a_picture_there_and_back(self, tmp_path: Path) -> None:
+        Image.new("RGB", (20, 10), (200, 30, 60)).save(tmp_path / "a.png")
+        assert self.lic("encode", "a.png", "a.lic", cwd=tmp_path).stdout.startswith("a.lic: 20 x 10, ")
+        assert self.lic("decode", "a.lic", "b.png", cwd=tmp_path).stdout == "b.png: 20 x 10\n"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.lic", "a.png", "b.png"]

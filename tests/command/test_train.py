@@ -40,6 +40,9 @@ from tutorial_lib.recipe import Recipe
 from tutorial_lib.training import RandomCrops, Training
 from tutorial_lib.workbench.photos import photo
 
+# They start processes, kill them, and join them by sockets: what the machine spoils is tried once more ("rerun").
+pytestmark = pytest.mark.flaky(reruns=1)
+
 SETTINGS = "{'C': [6, 8], 'P': [6, 8], 'P_colour': [4, 6], 'half': 6, 'quarter': 6, 'blocks': 1}"
 TINY = f"Preset(Recipe(steps=7, batch=2, crop=64, scales=(0.8, 2.0)), {SETTINGS})"
 PHOTOS = ("chelsea.png", "coffee.png", "narrow.png", "rocket.png")
