@@ -6,6 +6,7 @@
 # make address    write where the course is published, badges included: REPO=owner/name
 # make env        only set up
 # make site       build the site's pages from the executed notebooks: build/site/html/index.html
+# make test-colab run all notebooks with Colab's versions (needs python3.13), each alone in a bare folder; minutes
 # make test-site  build them, and look at every page in a browser (Chromium or Chrome)
 # make lint       ruff, format included, and mypy
 # make fuzz       coverage-guided fuzzing of everything that reads files, a minute each (Linux; FUZZ_SECONDS=600)
@@ -22,7 +23,7 @@ EXTRAS := photos,notebooks,peers,dev,fuzz,site
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test fuzz site test-site notebooks student solutions address env lint coverage bench train train-lessons train-codec
+.PHONY: lab test fuzz site test-site test-colab notebooks student solutions address env lint coverage bench train train-lessons train-codec
 
 env: $(READY)
 
@@ -65,6 +66,10 @@ site: $(READY)
 
 test-site: site
 	$(BIN)/python -m pytest tests/site
+
+# In an environment of its own, from this clone's last commit.
+test-colab:
+	$(PYTHON) tests/colab/run.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
