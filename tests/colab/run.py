@@ -9,6 +9,7 @@ seen); it installs what is missing, and leaves everything that was there as it w
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,8 @@ def main() -> None:
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", VERSIONS], check=True)
         subprocess.run([python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"], check=True)
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "tutorial_lib"], check=True)
+    place = output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    shutil.rmtree(Path(place) / "tutorial_lib", ignore_errors=True)  # what Numba had kept there stays behind
     brought = packages(python)
     environment = {**os.environ, "TUTORIAL_LIB": f"git+{ROOT.as_uri()}", "OMP_WAIT_POLICY": "PASSIVE"}
     failed = []
@@ -59,7 +62,7 @@ def main() -> None:
         print(f"{path.name}: {'ran to its end' if fine else 'FAILED'}", flush=True)
         if not fine:
             failed.append(path.name)
-            print(f"replaced: {sorted(changed)}" if changed else done.stderr[-3000:], flush=True)
+            print(f"replaced: {sorted(changed)}" if changed else done.stderr[-1500:], flush=True)
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
