@@ -44,7 +44,7 @@ def bd_rate(reference: list[tuple[float, float]], codec: list[tuple[float, float
 
     Each curve is a list of (bits per pixel, PSNR) pairs; the two are compared where their PSNRs overlap.
     """
-    import bjontegaard  # an extra of the comparisons, not of the core
+    import bjontegaard  # brings Matplotlib, which takes its time
 
     rates = [np.array([bpp for bpp, _ in sorted(curve)]) for curve in (reference, codec)]
     quality = [np.array([db for _, db in sorted(curve)]) for curve in (reference, codec)]
