@@ -1,6 +1,7 @@
 """Every notebook's exercises: the stubs are unanswered, the folded solutions pass, and mistakes are named.
 
 The wrong answers lie in wrong_answers/<notebook>.py: WRONG = [(check, the learner's Python, part of what it is told)].
+The right ones, besides the folded solution, in right_answers/<notebook>.py: RIGHT = [(check, the learner's Python)].
 """
 
 import runpy
@@ -18,6 +19,7 @@ from tutorial_lib.padding import reflect_pad
 HERE = Path(__file__).parent
 STEMS = sorted(path.stem for path in (HERE.parents[1] / "notebooks").glob("*.ipynb") if path.stem != "00_tour")
 WRONG = {path.stem: runpy.run_path(str(path))["WRONG"] for path in sorted((HERE / "wrong_answers").glob("*.py"))}
+RIGHT = {path.stem: runpy.run_path(str(path))["RIGHT"] for path in sorted((HERE / "right_answers").glob("*.py"))}
 
 
 def calls_of_checks(stem: str) -> list[str]:
@@ -29,8 +31,8 @@ def calls_of_checks(stem: str) -> list[str]:
 EXERCISES = [(stem, name) for stem in STEMS for name in calls_of_checks(stem)]
 
 
-def test_every_notebook_has_its_wrong_answers() -> None:
-    assert list(WRONG) == STEMS
+def test_every_notebook_has_its_wrong_and_its_right_answers() -> None:
+    assert list(WRONG) == list(RIGHT) == STEMS
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -52,6 +54,23 @@ def test_the_folded_solution_is_right(exercises, stem: str, name: str, capsys: p
     exercise = exercises(stem)[name]
     assert exercise.verdict(exercise.solution) is True
     assert capsys.readouterr().out.startswith("✅ Right.")
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_exercise_has_right_answers_in_three_ways(stem: str) -> None:
+    """One is the folded solution; the others are written otherwise: in NumPy, in torch, with lists, as a loop."""
+    count = Counter(name for name, _ in RIGHT[stem])
+    assert set(count) == {name for of, name in EXERCISES if of == stem} and min(count.values()) >= 2
+    assert len(set(RIGHT[stem])) == len(RIGHT[stem])
+
+
+@pytest.mark.parametrize(
+    ("stem", "name", "answer"), [(stem, *right) for stem, all_right in RIGHT.items() for right in all_right]
+)
+def test_a_right_answer_is_accepted(
+    exercises, stem: str, name: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exercises(stem)[name].verdict(answer) is True, capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 
@@ -191,7 +192,7 @@ def _check_quality(function, sizes: list[int], budget: int) -> None:
         calls.append(quality)
         if len(calls) > 300:  # so that a loop that never ends does end
             raise Wrong(f"budget {budget}: more than 300 calls. Does your search get anywhere?")
-        if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
+        if isinstance(quality, bool) or not isinstance(quality, Integral) or not 1 <= quality <= 100:
             raise Wrong(
                 f"budget {budget}: you asked for the size at quality {quality!r}; they are whole, from 1 to 100."
             )

@@ -138,7 +138,7 @@ def quantize(function) -> str:
         answer = call(function, y_leaf, means_leaf)
         if not isinstance(answer, Tensor) or answer.shape != y.shape:
             raise Wrong(f"A tensor like y is asked for, here of shape {tuple(y.shape)}.")
-        _explain_values(answer.detach(), y, means)
+        _explain_values(answer.detach().to(y.dtype), y, means)
         if not answer.requires_grad:
             raise Wrong("The values are right, but no gradient comes through: everything is detached.")
         given = torch.autograd.grad((answer * weight).sum(), (y_leaf, means_leaf), allow_unused=True)
@@ -355,6 +355,8 @@ def fit_mixture(function: Callable) -> str:
         true_weights, true_scales = (torch.tensor(each, dtype=torch.float64) for each in (weights, scales))
         learn, judge = (_draw(true_weights, true_scales, seed) for seed in (5, 6))
         answer = call(function, learn, parts)
+        if hasattr(answer, "tolist"):  # one array or tensor, of two rows
+            answer = answer.tolist()
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             raise Wrong("Two things are asked for: the weights, and the scales.")
         if answer[0] is ... and answer[1] is ...:
