@@ -21,6 +21,6 @@ import os
 # long that on a machine which does something else besides, everything takes several times as long (coding a photo
 # 14 core-seconds instead of 4); if it never spins, two threads are no faster than one.
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 __version__ = "0.2.0"
