@@ -39,8 +39,7 @@ SIDE = 256  # of a tile of the finest level, in positions of two pixels; of othe
 LIFTING = 4  # positions of a low-pass that splitting and joining reach, over all levels
 BEGIN, AROUND = 4, 2  # reach of `Level.begin`; of one half of a checkerboard, and of `Level.end`
 LEVEL = 12  # of all that a level does
-KEPT = 2**28  # bytes of features of one level that a decoder keeps, as it will need them again; of a large level fewer:
-KEPT_LESS = 12  # for each of its positions
+KEPT = 2**28  # bytes of features of one level that a decoder keeps, as it will need them again
 CHUNK = 2**20  # symbols that are coded at once
 
 
@@ -394,8 +393,7 @@ class _Begun:
     """`Picture.begun` of windows, which is asked for again and again: kept in int16, as long as there is room."""
 
     def __init__(self, picture: Picture, known: Known) -> None:
-        h, w = picture.size(known.part + 1)
-        self.picture, self.known, self.left = picture, known, KEPT - KEPT_LESS * h * w
+        self.picture, self.known, self.left = picture, known, KEPT
         self.kept: dict[tuple[int, int], Tensor] = {}
 
     def of(self, window: Window) -> Tensor:

@@ -2,15 +2,12 @@
 
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
+from tutorial_lib.workbench.diagram import ENDS, FIXED, GREY, LEARNED, box, canvas, line
 from tutorial_lib.workbench.figures import COLOURS, show
 
-GREY = "#495057"
-FIXED, LEARNED, ENDS = "#f1f3f5", "#ffd8a8", "#d0ebff"  # nothing is learned in it; networks; what goes in and comes out
 PARTS = ("low-pass", "level 5", "level 4", "level 3", "level 2", "level 1")
 TOP, MIDDLE, BOTTOM, HEIGHT = 4.0, 2.0, 0.0, 0.8
 
@@ -46,15 +43,13 @@ def show_codec() -> None:
 
 def draw_codec() -> Figure:
     """The figure that `show_codec` displays."""
-    figure, axes = plt.subplots(figsize=(10, 4.6))
-    axes.set(xlim=(-0.15, 12.1), ylim=(-0.75, 5.5))
-    axes.axis("off")
+    figure, axes = canvas(10, 4.6, xlim=(-0.15, 12.1), ylim=(-0.75, 5.5))
     for boxes, y, forward in ((ENCODER, TOP, True), (DECODER, BOTTOM, False)):
         for label, colour, left, width in boxes:
-            _box(axes, label, colour, left, y, width)
+            box(axes, label, colour, left, y, width, HEIGHT)
         for (_, _, left, width), (_, _, following, _) in pairwise(boxes):
             ends = (left + width, y + HEIGHT / 2), (following, y + HEIGHT / 2)
-            _arrow(axes, *(ends if forward else ends[::-1]))
+            line(axes, *(ends if forward else ends[::-1]))
     axes.text(6.1, TOP + HEIGHT / 2 + 0.1, "y", ha="center", style="italic")
     _file(axes)
     _prior(axes)
@@ -72,20 +67,18 @@ def _prior(axes: Axes) -> None:
     lefts = [0.25 + 1.3 * n for n in range(len(PARTS))]
     for n, (left, part) in enumerate(zip(lefts, PARTS, strict=True)):
         passes = "4 passes" if n == 0 else "2 grey, 2 colour"
-        _box(axes, f"{part}\n", LEARNED, left, MIDDLE, 1.0)
+        box(axes, f"{part}\n", LEARNED, left, MIDDLE, 1.0, HEIGHT)
         axes.text(left + 0.5, MIDDLE + 0.2, passes, ha="center", fontsize=6.5, color=GREY)
         if n:
-            _arrow(axes, (left - 0.3, MIDDLE + HEIGHT / 2), (left, MIDDLE + HEIGHT / 2))
+            line(axes, (left - 0.3, MIDDLE + HEIGHT / 2), (left, MIDDLE + HEIGHT / 2))
     right = lefts[-1] + 1.0
-    axes.plot([right, 9.45], [MIDDLE + HEIGHT / 2] * 2, color=GREY, linewidth=1)
-    _arrow(axes, (7.95, MIDDLE + HEIGHT / 2), (7.95, TOP))
-    _arrow(axes, (9.45, MIDDLE + HEIGHT / 2), (9.45, TOP))
-    _arrow(axes, (9.15, MIDDLE + HEIGHT / 2), (9.15, BOTTOM + HEIGHT))
+    line(axes, (7.95, MIDDLE + HEIGHT / 2), (7.95, TOP))
+    line(axes, (right, MIDDLE + HEIGHT / 2), (9.45, MIDDLE + HEIGHT / 2), (9.45, TOP))
+    line(axes, (9.15, MIDDLE + HEIGHT / 2), (9.15, BOTTOM + HEIGHT))
     axes.text(9.6, MIDDLE + 0.62, "m and scale\nof each\ncoefficient", fontsize=8.5, color=GREY, va="center")
     for x in (2.15, 7.05):  # features, for what is learned in the decoder
         start = (lefts[-1] + 0.35 if x > 5 else lefts[-2] + 0.4, MIDDLE)
-        line = {"arrowstyle": "-|>", "color": COLOURS[1], "linestyle": "--", "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", xy=(x, BOTTOM + HEIGHT), xytext=start, arrowprops=line)
+        line(axes, start, (x, BOTTOM + HEIGHT), colour=COLOURS[1], style="--")
     for x, text in ((2.0, "features of\nlevels 1 and 2"), (7.2, "features of\nall levels")):
         axes.text(x, MIDDLE - 0.45, text, fontsize=8, color=COLOURS[1], va="center")
 
@@ -95,30 +88,8 @@ def _file(axes: Axes) -> None:
     left, width, each = 10.75, 1.25, 0.36
     top = 3.5
     for n, part in enumerate(PARTS):
-        _box(axes, part, ENDS, left, top - each * (n + 1), width, each - 0.04, fontsize=8)
+        box(axes, part, ENDS, left, top - each * (n + 1), width, each - 0.04, fontsize=8)
     axes.text(left + width / 2, top + 0.12, "file", ha="center", fontsize=9, style="italic", color=GREY)
     corner = left + width / 2
-    axes.plot([9.9, corner], [TOP + HEIGHT / 2] * 2, color=GREY, linewidth=1)
-    _arrow(axes, (corner, TOP + HEIGHT / 2), (corner, top + 0.38))
-    axes.plot([corner] * 2, [top - each * len(PARTS), BOTTOM + HEIGHT / 2], color=GREY, linewidth=1)
-    _arrow(axes, (corner, BOTTOM + HEIGHT / 2), (9.9, BOTTOM + HEIGHT / 2))
-
-
-def _box(
-    axes: Axes,
-    label: str,
-    colour: str,
-    left: float,
-    y: float,
-    width: float,
-    height: float = HEIGHT,
-    fontsize: float = 9,
-) -> None:
-    style = f"round,pad=0,rounding_size={0.07 if height < HEIGHT else 0.1}"
-    axes.add_patch(FancyBboxPatch((left, y), width, height, boxstyle=style, facecolor=colour, edgecolor="#adb5bd"))
-    axes.text(left + width / 2, y + height / 2, label, ha="center", va="center", fontsize=fontsize, linespacing=1.0)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    line = {"arrowstyle": "-|>", "color": GREY, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=end, xytext=start, arrowprops=line)
+    line(axes, (9.9, TOP + HEIGHT / 2), (corner, TOP + HEIGHT / 2), (corner, top + 0.38))
+    line(axes, (corner, top - each * len(PARTS)), (corner, BOTTOM + HEIGHT / 2), (9.9, BOTTOM + HEIGHT / 2))

@@ -1,15 +1,12 @@
 """A context model on one page, for notebook 09: z and its features, what is decoded so far, and the coding passes."""
 
-from itertools import pairwise
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
-from tutorial_lib.workbench.figures import COLOURS, plt, show
+from tutorial_lib.workbench.diagram import ENDS, FIXED, GREY, LEARNED, box, canvas, line
+from tutorial_lib.workbench.figures import COLOURS, show
 
-GREY = "#495057"
-CODED, LEARNED, ENDS = "#f1f3f5", "#ffd8a8", "#d0ebff"  # nothing is learned in it; networks; strings
 HEIGHT = 0.8
 SIDE, WAY, Y = 3.3, 1.6, 0.0  # the rows: side information, the way around, the symbols
 
@@ -20,9 +17,9 @@ BOXES = (
     ("hyper-\nsynthesis", LEARNED, 4.8, SIDE, 1.3),
     ("masked\nconvolution", LEARNED, 4.65, WAY, 1.6),
     ("fuse", LEARNED, 8.6, WAY, 1.0),
-    ("round(y − μ)", CODED, 2.6, Y, 1.5),
+    ("round(y − μ)", FIXED, 2.6, Y, 1.5),
     ("y's string", ENDS, 4.8, Y, 1.3),
-    ("read the\nsymbols, + μ", CODED, 8.35, Y, 1.5),
+    ("read the\nsymbols, + μ", FIXED, 8.35, Y, 1.5),
 )
 # of each row: where its straight arrows begin and end
 STRAIGHT = (
@@ -50,21 +47,19 @@ def show_context_model() -> None:
 
 def draw_context_model() -> Figure:
     """The figure that `show_context_model` displays."""
-    figure, axes = plt.subplots(figsize=(10, 4.5))
-    axes.set(xlim=(-0.4, 11.9), ylim=(-1.15, 4.55))
-    axes.axis("off")
-    for label, colour, left, bottom, width in BOXES:
-        _box(axes, label, colour, left, bottom, width)
+    figure, axes = canvas(10, 4.5, xlim=(-0.4, 11.9), ylim=(-1.15, 4.55))
+    for each in BOXES:
+        box(axes, *each, HEIGHT)
     middle = HEIGHT / 2
     for y in (SIDE, Y):
         axes.text(-0.1, y + middle, "y", ha="center", va="center", style="italic", fontsize=11)
     for y, spans in STRAIGHT:
         for x0, x1 in spans:
-            _line(axes, (x0, y + middle), (x1, y + middle))
-    _line(axes, (6.1, SIDE + middle), (9.1, SIDE + middle), (9.1, WAY + HEIGHT))  # features
-    _line(axes, (9.1, WAY), (9.1, Y + HEIGHT))
-    _line(axes, (8.9, WAY), (8.9, 1.2), (3.35, 1.2), (3.35, Y + HEIGHT))  # μ for the encoder
-    _line(axes, *BACK, colour=COLOURS[1])
+            line(axes, (x0, y + middle), (x1, y + middle))
+    line(axes, (6.1, SIDE + middle), (9.1, SIDE + middle), (9.1, WAY + HEIGHT))  # features
+    line(axes, (9.1, WAY), (9.1, Y + HEIGHT))
+    line(axes, (8.9, WAY), (8.9, 1.2), (3.35, 1.2), (3.35, Y + HEIGHT))  # μ for the encoder
+    line(axes, *BACK, colour=COLOURS[1])
     _map(axes, 1.05 - 0.3, 1.05)
     notes = (
         (7.6, SIDE + middle + 0.13, "features, everywhere at once", GREY, "center"),
@@ -91,17 +86,3 @@ def _map(axes: Axes, left: float, bottom: float) -> None:
             where = (corner[0] + size / 2, corner[1] + size / 2)
             shade = "white" if number <= NOW else GREY
             axes.text(*where, f"{number}", fontsize=6.5, ha="center", va="center", color=shade)
-
-
-def _box(axes: Axes, label: str, colour: str, left: float, bottom: float, width: float) -> None:
-    style = "round,pad=0,rounding_size=0.1"
-    axes.add_patch(FancyBboxPatch((left, bottom), width, HEIGHT, boxstyle=style, facecolor=colour, edgecolor="#adb5bd"))
-    axes.text(left + width / 2, bottom + HEIGHT / 2, label, ha="center", va="center", fontsize=9, linespacing=1.0)
-
-
-def _line(axes: Axes, *points: tuple[float, float], colour: str = GREY) -> None:
-    """A line through points, with an arrow's head at the last one."""
-    for start, end in pairwise(points[:-1]):
-        axes.plot(*zip(start, end, strict=True), color=colour, linewidth=1)
-    head = {"arrowstyle": "-|>", "color": colour, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=head)

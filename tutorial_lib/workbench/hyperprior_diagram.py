@@ -1,28 +1,25 @@
 """A hyperprior on one page, for notebook 08: what the encoder sends first, and what both sides make of it."""
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
-from tutorial_lib.workbench.figures import COLOURS, plt, show
+from tutorial_lib.workbench.diagram import ENDS, FIXED, GREY, LEARNED, box, canvas, line
+from tutorial_lib.workbench.figures import show
 
-GREY = "#495057"
-CODED, LEARNED, ENDS = "#f1f3f5", "#ffd8a8", "#d0ebff"  # nothing is learned in it; networks; strings
 HEIGHT = 0.8
 SIDE, SHARED, Y = 3.4, 1.7, 0.0  # the rows: side information, what both sides compute from it, the symbols
 
 # (label, colour, left edge, bottom, width)
 BOXES = (
     ("hyper-\nanalysis", LEARNED, 0.9, SIDE, 1.3),
-    ("round", CODED, 2.9, SIDE, 1.0),
+    ("round", FIXED, 2.9, SIDE, 1.0),
     ("1  z's string", ENDS, 5.1, SIDE, 1.5),
     ("hyper-\nsynthesis", LEARNED, 2.75, SHARED, 1.3),
     ("hyper-\nsynthesis", LEARNED, 7.75, SHARED, 1.3),
-    ("round(y − μ)", CODED, 0.9, Y, 1.4),
-    ("code", CODED, 2.95, Y, 0.9),
+    ("round(y − μ)", FIXED, 0.9, Y, 1.4),
+    ("code", FIXED, 2.95, Y, 0.9),
     ("2  y's string", ENDS, 5.1, Y, 1.5),
-    ("decode", CODED, 7.9, Y, 1.0),
-    ("+ μ", CODED, 9.6, Y, 0.7),
+    ("decode", FIXED, 7.9, Y, 1.0),
+    ("+ μ", FIXED, 9.6, Y, 0.7),
 )
 
 
@@ -39,12 +36,10 @@ def show_hyperprior() -> None:
 
 def draw_hyperprior() -> Figure:
     """The figure that `show_hyperprior` displays."""
-    figure, axes = plt.subplots(figsize=(10, 4.3))
-    axes.set(xlim=(-0.4, 11.6), ylim=(-0.85, 4.85))
-    axes.axis("off")
+    figure, axes = canvas(10, 4.3, xlim=(-0.4, 11.6), ylim=(-0.85, 4.85))
     axes.axvspan(4.75, 6.95, color="#f8f9fa", zorder=0)
-    for box in BOXES:
-        _box(axes, *box)
+    for each in BOXES:
+        box(axes, *each, HEIGHT)
     middle = HEIGHT / 2
     for y in (SIDE, Y):
         axes.text(-0.1, y + middle, "y", ha="center", va="center", style="italic", fontsize=11)
@@ -57,15 +52,15 @@ def draw_hyperprior() -> Figure:
         (2.3, 2.95, Y),
         (3.85, 5.1, Y),
     ):
-        _line(axes, (x0, y + middle), (x1, y + middle))
+        line(axes, (x0, y + middle), (x1, y + middle))
     for x0, x1 in ((6.6, 7.9), (8.9, 9.6), (10.3, 10.65)):
-        _line(axes, (x0, Y + middle), (x1, Y + middle))
-    _line(axes, (3.4, SIDE), (3.4, SHARED + HEIGHT))  # the rounded z, for the encoder as well
-    _line(axes, (6.6, SIDE + middle), (8.4, SIDE + middle), (8.4, SHARED + HEIGHT))
-    _line(axes, (3.4, SHARED), (3.4, Y + HEIGHT))  # scales choose tables
-    _line(axes, (8.4, SHARED), (8.4, Y + HEIGHT))
-    _line(axes, (2.75, SHARED + middle), (1.6, SHARED + middle), (1.6, Y + HEIGHT))  # means
-    _line(axes, (9.05, SHARED + middle), (9.95, SHARED + middle), (9.95, Y + HEIGHT))
+        line(axes, (x0, Y + middle), (x1, Y + middle))
+    line(axes, (3.4, SIDE), (3.4, SHARED + HEIGHT))  # the rounded z, for the encoder as well
+    line(axes, (6.6, SIDE + middle), (8.4, SIDE + middle), (8.4, SHARED + HEIGHT))
+    line(axes, (3.4, SHARED), (3.4, Y + HEIGHT))  # scales choose tables
+    line(axes, (8.4, SHARED), (8.4, Y + HEIGHT))
+    line(axes, (2.75, SHARED + middle), (1.6, SHARED + middle), (1.6, Y + HEIGHT))  # means
+    line(axes, (9.05, SHARED + middle), (9.95, SHARED + middle), (9.95, Y + HEIGHT))
     notes = (
         (2.55, SIDE + middle + 0.08, "z"),
         (4.4, SIDE + middle + 0.08, "ẑ"),
@@ -82,16 +77,3 @@ def draw_hyperprior() -> Figure:
     for x, text in ((2.3, "encoder"), (5.85, "file"), (9.2, "decoder")):
         axes.text(x, 4.6, text, fontsize=9, style="italic", color=GREY, ha="center")
     return figure
-
-
-def _box(axes: Axes, label: str, colour: str, left: float, bottom: float, width: float) -> None:
-    style = "round,pad=0,rounding_size=0.1"
-    axes.add_patch(FancyBboxPatch((left, bottom), width, HEIGHT, boxstyle=style, facecolor=colour, edgecolor="#adb5bd"))
-    axes.text(left + width / 2, bottom + HEIGHT / 2, label, ha="center", va="center", fontsize=9, linespacing=1.0)
-
-
-def _line(axes: Axes, *points: tuple[float, float]) -> None:
-    """A line through points, with an arrow's head at the last one."""
-    axes.plot(*zip(*points[:-1], strict=True), color=COLOURS[5], linewidth=1)
-    line = {"arrowstyle": "-|>", "color": COLOURS[5], "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=line)

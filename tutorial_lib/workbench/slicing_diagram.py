@@ -4,12 +4,10 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
-from tutorial_lib.workbench.figures import COLOURS, plt, show
+from tutorial_lib.workbench.diagram import ENDS, GREY, LEARNED, box, canvas, line
+from tutorial_lib.workbench.figures import COLOURS, show
 
-GREY = "#495057"
-LEARNED, ENDS = "#ffd8a8", "#d0ebff"  # networks; strings
 HEIGHT = 0.7
 SIDE, NETWORKS, STRINGS, TILES = 4.9, 3.45, 2.0, 0.0  # the rows, from the top
 COLUMNS = {"1": 2.0, "2": 4.1, "3": 6.2, "8": 9.3}  # the slices that are drawn, and where they begin
@@ -31,9 +29,7 @@ def show_slicing() -> None:
 
 def draw_slicing() -> Figure:
     """The figure that `show_slicing` displays."""
-    figure, axes = plt.subplots(figsize=(10, 5.0))
-    axes.set(xlim=(-0.3, 11.5), ylim=(-0.75, 6.2))
-    axes.axis("off")
+    figure, axes = canvas(10, 5.0, xlim=(-0.3, 11.5), ylim=(-0.75, 6.2))
     axes.axhspan(-0.75, 1.15, color="#f8f9fa", zorder=0)
     _channels(axes)
     _tiles(axes)
@@ -44,19 +40,19 @@ def draw_slicing() -> Figure:
 
 def _channels(axes: Axes) -> None:
     middle = HEIGHT / 2
-    _box(axes, "z's string", ENDS, 0.0, SIDE, WIDTH)
-    _box(axes, "hyper-\nsynthesis", LEARNED, 2.0, SIDE, WIDTH)
-    _line(axes, (WIDTH, SIDE + middle), (2.0, SIDE + middle))
+    box(axes, "z's string", ENDS, 0.0, SIDE, WIDTH, HEIGHT)
+    box(axes, "hyper-\nsynthesis", LEARNED, 2.0, SIDE, WIDTH, HEIGHT)
+    line(axes, (WIDTH, SIDE + middle), (2.0, SIDE + middle))
     last = COLUMNS["8"] + WIDTH / 2
-    _line(axes, (2.0 + WIDTH, SIDE + middle), (last, SIDE + middle), (last, NETWORKS + HEIGHT))
+    line(axes, (2.0 + WIDTH, SIDE + middle), (last, SIDE + middle), (last, NETWORKS + HEIGHT))
     axes.text(6.3, SIDE + middle + 0.1, "features, the same for every slice", fontsize=8.5, color=GREY, ha="center")
     for name, left in COLUMNS.items():
         centre = left + WIDTH / 2
-        _box(axes, f"network {name}", LEARNED, left, NETWORKS, WIDTH)
-        _box(axes, f"slice {name}", ENDS, left, STRINGS, WIDTH)
+        box(axes, f"network {name}", LEARNED, left, NETWORKS, WIDTH, HEIGHT)
+        box(axes, f"slice {name}", ENDS, left, STRINGS, WIDTH, HEIGHT)
         top = SIDE if name == "1" else SIDE + middle
-        _line(axes, (centre, top), (centre, NETWORKS + HEIGHT))
-        _line(axes, (centre, NETWORKS), (centre, STRINGS + HEIGHT))
+        line(axes, (centre, top), (centre, NETWORKS + HEIGHT))
+        line(axes, (centre, NETWORKS), (centre, STRINGS + HEIGHT))
         axes.text(centre + 0.1, NETWORKS - 0.38, "μ, σ", fontsize=8.5, color=GREY)
         axes.text(centre, STRINGS - 0.32, f"pass {name}", fontsize=8.5, color=GREY, ha="center")
     for (_, left), (name, following) in pairwise(COLUMNS.items()):
@@ -66,29 +62,15 @@ def _channels(axes: Axes) -> None:
         turn = following - 0.4
         up = NETWORKS + middle
         start = (left + WIDTH if name != "8" else turn - 0.25, STRINGS + middle)
-        _line(axes, start, (turn, STRINGS + middle), (turn, up), (following, up), colour=COLOURS[1])
+        line(axes, start, (turn, STRINGS + middle), (turn, up), (following, up), colour=COLOURS[1])
         axes.text(turn - 0.07, up - 0.62, KNOWN[name], fontsize=8.5, color=COLOURS[1], ha="right", va="center")
 
 
 def _tiles(axes: Axes) -> None:
     for n, left in enumerate((0.0, 2.95, 5.9, 8.85), start=1):
         name = "16" if n == 4 else str(n)
-        _box(axes, f"z of {name}", ENDS, left, TILES, 0.75)
-        _box(axes, f"y of {name}", ENDS, left + 1.45, TILES, 0.75)
-        _line(axes, (left + 0.75, TILES + HEIGHT / 2), (left + 1.45, TILES + HEIGHT / 2))
+        box(axes, f"z of {name}", ENDS, left, TILES, 0.75, HEIGHT)
+        box(axes, f"y of {name}", ENDS, left + 1.45, TILES, 0.75, HEIGHT)
+        line(axes, (left + 0.75, TILES + HEIGHT / 2), (left + 1.45, TILES + HEIGHT / 2))
         axes.text(left + 1.1, TILES - 0.35, f"tile {name}: pass 1", fontsize=8.5, color=GREY, ha="center")
     axes.text(8.5, TILES + HEIGHT / 2, "…", fontsize=14, color=GREY, ha="center", va="center")
-
-
-def _box(axes: Axes, label: str, colour: str, left: float, bottom: float, width: float) -> None:
-    style = "round,pad=0,rounding_size=0.1"
-    axes.add_patch(FancyBboxPatch((left, bottom), width, HEIGHT, boxstyle=style, facecolor=colour, edgecolor="#adb5bd"))
-    axes.text(left + width / 2, bottom + HEIGHT / 2, label, ha="center", va="center", fontsize=9, linespacing=1.0)
-
-
-def _line(axes: Axes, *points: tuple[float, float], colour: str = GREY) -> None:
-    """A line through points, with an arrow's head at the last one."""
-    for start, end in pairwise(points[:-1]):
-        axes.plot(*zip(start, end, strict=True), color=colour, linewidth=1)
-    head = {"arrowstyle": "-|>", "color": colour, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=head)
