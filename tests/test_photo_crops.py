@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from tutorial_lib import photo_crops
+from tutorial_lib.files.folders import Named, list_photos
 from tutorial_lib.files.images import to_pil
-from tutorial_lib.photo_crops import CropLoader, Named, PhotoFolder, digest_of, list_photos
+from tutorial_lib.photo_crops import CropLoader, PhotoFolder, digest_of
 from tutorial_lib.training import RandomCrops
 from tutorial_lib.workbench.photos import photo
 

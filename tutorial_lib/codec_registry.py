@@ -111,7 +111,7 @@ def create_codec(name: str, /, **settings: Any) -> Any:
     """
     if name not in FACTORIES:
         known = ", ".join(sorted(FACTORIES)) or "none"
-        raise UnknownCodec(f"no codec is called {name!r}; known here: {known}.")
+        raise UnknownCodec(f"no codec is called {name[:64]!r}; known here: {known}.")
     signature = inspect.signature(FACTORIES[name])
     try:
         signature.bind(**settings)

@@ -17,55 +17,20 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from tutorial_lib.bitstream import check_size
+from tutorial_lib.files.folders import Named
 from tutorial_lib.files.images import from_pil
-from tutorial_lib.files.picture_kinds import opens, unreadable
 from tutorial_lib.files.pictures import read_picture
 from tutorial_lib.training import RandomCrops
 
 LARGEST = 1024  # pixels of a photo's longer side, to which larger ones are scaled down
 ROOM = 2 * 10**9  # bytes of photos that stay in memory
 TRIES = 100  # photos in a row that cannot be read, before it is given up
-
-
-class Named(NamedTuple):
-    """A photo that has not been read yet. size: of the file, in bytes."""
-
-    path: str
-    size: int
-
-
-def list_photos(folder: str | Path, say: Callable[[str], None]) -> list[Named]:
-    """The image files (by ending) directly in a folder, in the order of their names.
-
-    say: is told how many pictures there are of each kind that cannot be opened here. Raises ValueError if there is
-    none that can.
-    """
-    found, others, readable = [], Counter[str](), dict[str, bool]()
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            ending = os.path.splitext(entry.name)[1].lower()
-            if ending not in readable:
-                readable[ending] = opens(ending)
-            if not entry.is_file():
-                continue
-            if readable[ending] and not entry.name.startswith("._"):
-                found.append(Named(entry.path, entry.stat().st_size))
-            else:
-                others[ending] += 1
-    left_out = unreadable(Path(f"a{ending}") for ending in others.elements())
-    if not found:
-        reason = f" ({' '.join(left_out).rstrip('.')})" if left_out else ""
-        raise ValueError(f"No image files were found in {folder}{reason}; give a folder that holds photos.")
-    for note in left_out:
-        say(note)
-    return sorted(found)
 
 
 def digest_of(photos: Sequence[Named]) -> str:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tutorial_lib.bitstream import read_header, unpack
 from tutorial_lib.codec import Codec
+from tutorial_lib.encoder_search import DEFAULT_EFFORT
 from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.files.images import from_pil, to_float, to_pil
 from tutorial_lib.workbench.photos import photo
@@ -33,7 +34,7 @@ def codec(here: Path) -> Codec:
 def test_efforts(lic, refused, codec: Codec) -> None:
     image = from_pil(Image.open("photo.png"))
     job = ("encode", "photo.png", "photo.lic", *CHECKPOINT, "--quality", 60)
-    for effort, words in ((1, ()), (0, ("--effort", 0)), (3, ("--effort", 3))):
+    for effort, words in ((DEFAULT_EFFORT, ()), (0, ("--effort", 0)), (3, ("--effort", 3))):
         assert lic(*job, *words)[::2] == (0, "")
         assert Path("photo.lic").read_bytes() == codec.encode(image, 60, effort)
     sentence = refused("encode", "photo.png", "new.lic", *CHECKPOINT, "--effort", 10)

@@ -111,6 +111,9 @@ def test_a_pillow_without_avif(evaluate, here: Path, monkeypatch) -> None:
         (["photos", "--codecs", "lic", "--effort", "10"], "an effort is a whole number from 0 to 9, not 10."),
         (["photos", "--json", "nowhere/out.json"], "there is no folder 'nowhere' to write to; create it first."),
         (["photos", "--plot", "empty"], "'empty' is a folder; give a file."),
+        (["photos", "--json", "photos/coffee.png"], "the output 'photos/coffee.png' is an input; give another name."),
+        (["photos", "--plot", "photos/a cat.png"], "the output 'photos/a cat.png' is an input; give another name."),
+        (["photos", "--json", "new.png", "--plot", "./new.png"], "--json and --plot name the same file, 'new.png'"),
         (
             ["photos", "--plot", "out.xyz"],
             "The curves are drawn into .png, .svg, .pdf, .jpg, .webp, not into '.xyz'.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -92,6 +93,15 @@ class TestManyInputs:
         with pytest.raises(SystemExit):
             lic("encode", photos[0], "new.lic", "--bogus", "5")
 
+    def test_a_name_takes_one_line(self, lic, photos: list[str]) -> None:
+        for name in ("new\nline", "bell\a", "red\x1b[31m", "left\u202eright", "line\u2028"):
+            os.replace(photos[0], f"{name}.png")
+            status, out, _ = lic("encode", f"{name}.png", f"{name}.lic")
+            shown = name.encode("unicode_escape").decode()
+            assert status == 0 and out.startswith(f"{shown}.lic: 20 x 10, ") and out.count("\n") == 1
+            assert lic("info", f"{name}.lic")[1].startswith(f"{shown}.lic\n  layout ")
+            os.replace(f"{name}.png", photos[0])
+
     @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
     def test_stopped(self, lic, photos: list[str], stand_in, monkeypatch, kind: signal.Signals) -> None:
         begun, encode = [], stand_in.codec.encode
@@ -151,6 +161,18 @@ class TestPipes:
         status, said, err = pipe(coded, "info", "-")
         assert (status, err) == (0, "") and said.startswith(b"-\n  layout       version 3\n")
         assert not Path("-").exists()
+
+    def test_standard_input_that_cannot_be_read(self, one_sentence, table: Path, monkeypatch) -> None:
+        def refuse(_size: int = -1) -> bytes:
+            raise IsADirectoryError(errno.EISDIR, "Is a directory")
+
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=refuse)))
+        assert one_sentence("encode", "-", "new.lic") == "'-': Is a directory."
+        assert one_sentence("decode", "-", "new.png") == "'-': Is a directory."
+        monkeypatch.setattr(sys, "stdin", None)  # as after <&-
+        assert "'-': it is no picture" in one_sentence("encode", "-", "new.lic")
+        monkeypatch.setattr(sys, "stdin", None)
+        assert one_sentence("info", "-") == "'-': the file is empty."
 
     def test_what_is_wrong_is_a_sentence(self, table: Path, pipe) -> None:
         assert pipe(b"hello", "encode", "-", "-")[::2] == (

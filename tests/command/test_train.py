@@ -497,6 +497,7 @@ class TestWhatIsRefused:
             (["--out", "empty"], "'empty' is a folder; give a file."),
             (["--out", "shown"], "'shown.png' is a folder; give a file."),
             (["--out", "bad/a.png"], "'bad/a.png' is there already, and is no checkpoint; give another name."),
+            (["--out", "bad/a"], "'bad/a.png', where the report would go, is there already; give another name."),
             (
                 ["--out", "unfinished"],
                 "'unfinished.training' is a run that can go on: continue it with --resume, or delete it.",

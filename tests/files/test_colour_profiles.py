@@ -156,6 +156,37 @@ def test_grey_with_a_profile_of_rgb(read, make) -> None:
     assert np.abs(read("in.png")[0] - 255 * srgb_curve(grey / 255)[..., None]).max() <= 2
 
 
+def test_a_grey_profile_of_srgbs_curve_changes_nothing(read) -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    curve = np.rint(srgb_linear(np.arange(256) / 255) * 65535).astype(">u2").tobytes()
+    profile = gray_profile(1.0)
+    block = b"curv\0\0\0\0" + struct.pack(">I", 256) + curve
+    at = profile.index(b"kTRC") + 4
+    profile = profile[:at] + struct.pack(">II", len(profile), len(block)) + profile[at + 8 :] + block
+    Image.fromarray(grey).save("in.png", icc_profile=struct.pack(">I", len(profile)) + profile[4:])
+    found, notes = read("in.png")
+    assert np.array_equal(found, np.stack([grey] * 3, axis=-1)) and notes == []
+
+
+def test_a_bmp_with_a_profile(read) -> None:
+    profile, matrix, gamma = PROFILES["Display P3"]
+    pixels = colours()
+    height, width, _ = pixels.shape
+    body = pixels[::-1, :, ::-1].tobytes()  # 20 pixels a row: no padding
+    for embedded, wrong in ((profile, False), (b"noise", True), (b"", False)):
+        place = struct.pack("<IIII", 4, 124 + len(body), len(embedded), 0)
+        info = struct.pack("<IiiHHIIiiII", 124, width, height, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(16)
+        info += (b"DEBM" if embedded else b"BGRs") + bytes(48) + place
+        head = b"BM" + struct.pack("<IHHI", 14 + len(info) + len(body), 0, 0, 14 + len(info))
+        with open("in.bmp", "wb") as file:
+            file.write(head + info + body + embedded)
+        found, notes = read("in.bmp")
+        expected = to_srgb(pixels, matrix, gamma) if embedded == profile else pixels
+        assert np.abs(found - expected).max() <= 2
+        converted = "The colours were converted to sRGB from 'Display P3'."
+        assert notes == ([cp.BROKEN] if wrong else [converted] if embedded else [])
+
+
 def test_a_grey_profile_on_rgb_that_is_grey(read) -> None:
     grey = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=-1)
     Image.fromarray(grey).save("in.png", icc_profile=gray_profile(1.0))

@@ -11,11 +11,20 @@ from PIL import Image
 
 from tutorial_lib.files import picture_kinds
 from tutorial_lib.files.folders import photos_in, read_photos
+from tutorial_lib.files.jpeg_xl import read_header
 from tutorial_lib.files.pictures import read_picture
 from tutorial_lib.files.samples import ON_WHITE, TO_8_BITS
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
 JXL = b"\xff\x0a" + bytes(100)
+JPEG_XL_HEADERS = {  # (bits, moves): what libjxl writes for a black picture
+    (8, False): "ff0a5809488048080401001c004b188b15820300",
+    (10, False): "ff0a580948a080a245080401001c004b188b15820300",
+    (12, False): "ff0a580948c080a245080401001c004b188b15820300",
+    (16, False): "ff0a580948e007a06811080401001c004b188b15820300",
+    (32, False): "ff0a5809489003285a040804010018004b188b158201",
+    (8, True): "ff0ae80050089a00404c080401001c004b188b1582030008",
+}
 
 
 @pytest.fixture
@@ -90,3 +99,30 @@ def test_with_the_plugin(tmp_path: Path, plugin: str, ending: str) -> None:
     assert photos_in(tmp_path) == [tmp_path / f"in{ending}"]
     picture, notes = read_picture(tmp_path / f"in{ending}", lambda width, height: None)
     assert np.abs(np.asarray(picture).astype(int) - rgb).max() <= 4 and notes == []
+
+
+def test_jpeg_xl_says_its_size_and_bits_and_whether_it_moves() -> None:
+    for (bits, moves), data in JPEG_XL_HEADERS.items():
+        expected = (41, 30, bits, moves) if moves else (37, 300, bits, moves)
+        for box in (b"", b"\0\0\0\x0cJXL \r\n\x87\n\0\0\1\0jxlc", b"\0\0\0\x0cJXL \r\n\x87\n\0\0\1\0jxlp\0\0\0\0"):
+            assert read_header(box + bytes.fromhex(data)) == expected
+    assert read_header(b"\xff\x0b") is None and read_header(b"") is None
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (512, 256), (48, 36), (300, 7), (9, 300), (1920, 1080)])
+def test_sizes_as_the_plugin_writes_them(tmp_path: Path, width: int, height: int) -> None:
+    pytest.importorskip("pillow_jxl")
+    picture_kinds.add_plugins()
+    Image.new("L", (width, height)).save(tmp_path / "in.jxl", effort=1)
+    header = read_header((tmp_path / "in.jxl").read_bytes())
+    assert header is not None and header[:2] == (width, height)
+
+
+def test_the_size_of_a_jpeg_xl_is_checked_before_it_is_decoded(tmp_path: Path) -> None:
+    (tmp_path / "in.jxl").write_bytes(bytes.fromhex(JPEG_XL_HEADERS[8, False]))
+
+    def check(width: int, height: int) -> None:
+        raise ValueError(f"{width} x {height} is too much.")
+
+    with pytest.raises(ValueError, match=r"^37 x 300 is too much\.$"):
+        read_picture(tmp_path / "in.jxl", check)

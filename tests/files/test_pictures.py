@@ -19,7 +19,7 @@ from tutorial_lib.files.pictures import BEYOND, check_ending, picture_bytes, to_
 def test_portable_maps_of_any_depth(read) -> None:
     for top in (1, 3, 100, 254, 255, 256, 1023, 4095, 65535):
         for channels, plain, packed in ((1, b"P2", b"P5"), (3, b"P3", b"P6")):
-            values = np.arange(5 * 7 * channels).reshape(5, 7, channels) * 197 % (top + 1)
+            values = np.arange(5 * 7 * channels).reshape(5, 7, channels) * 19_697 % (top + 1)
             head = b"\n7 5\n%d\n" % top
             Path("packed.ppm").write_bytes(packed + head + values.astype(">u2" if top > 255 else "u1").tobytes())
             Path("plain.ppm").write_bytes(plain + head + " ".join(map(str, values.ravel().tolist())).encode())
@@ -50,7 +50,7 @@ class TestPng:
     @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
     def test_grey_with_one_transparent_value(self, read, make, bits: int) -> None:
         top = 2**bits - 1
-        values = (np.arange(35) * 37 % (top + 1)).reshape(5, 7, 1)
+        values = (np.arange(35) * 36_979 % (top + 1)).reshape(5, 7, 1)
         clear = int(values[2, 3, 0])
         Path("grey.png").write_bytes(make.png(values, bits, 0))
         pixels, notes = read("grey.png")
@@ -83,6 +83,55 @@ class TestPng:
             share = 1 if alpha == 0 else values[..., -1:] / (2**bits - 1)
             expected = values[..., :-1] * (255 / (2**bits - 1)) * share + 255 * (1 - share)
             assert np.abs(pixels - expected).max() <= 2 and notes == reduced + said
+
+    def test_neighbours_of_a_transparent_colour_of_16_bits_are_seen(self, read, make) -> None:
+        values = np.random.default_rng(1).integers(0, 2**16, (5, 7, 3))
+        values[1] = values[0] ^ 1  # only in the lower half, which Pillow does not give
+        Path("clear.png").write_bytes(make.png(values, 16, 2, (b"tRNS", struct.pack(">3H", *values[0, 3].tolist()))))
+        expected = values / 257
+        expected[0, 3] = 255
+        assert np.abs(read("clear.png")[0] - expected).max() <= 1
+
+
+def tga(pixels: np.ndarray, bits: int, alpha_bits: int) -> bytes:
+    height, width = pixels.shape[:2]
+    return struct.pack("<BBB5x4xHHBB", 0, 0, 2, width, height, bits, 0x20 | alpha_bits) + pixels.tobytes()
+
+
+def test_what_a_tga_does_not_call_alpha_is_none(read) -> None:
+    bgra = np.random.default_rng(1).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+    Path("in.tga").write_bytes(tga(bgra, 32, 0))
+    pixels, notes = read("in.tga")
+    assert np.array_equal(pixels, bgra[..., 2::-1]) and notes == [s.CHANNELS_DROPPED]
+    Path("in.tga").write_bytes(tga(bgra, 32, 8))
+    alpha = bgra[..., 3:] / 255
+    pixels, notes = read("in.tga")
+    assert np.abs(pixels - (bgra[..., 2::-1] * alpha + 255 * (1 - alpha))).max() <= 1 and notes == [s.ON_WHITE]
+    values = np.random.default_rng(1).integers(0, 65536, (5, 7), dtype=np.uint16)
+    Path("in.tga").write_bytes(tga(values, 16, 0))
+    expected = np.stack([((values >> shift) & 31) * (255 / 31) for shift in (10, 5, 0)], axis=-1)
+    assert np.abs(read("in.tga")[0] - expected).max() <= 5
+
+
+def psd(mode: int, planes: np.ndarray, layers: int = 0) -> bytes:
+    count, height, width = planes.shape
+    record = struct.pack(">4iHhIhIhI", 0, 0, height, width, 3, *(n for c in range(3) for n in (c, 2 + height * width)))
+    record += b"8BIMnorm\xff\0\0\0" + struct.pack(">III", 12, 0, 0) + b"\1a\0\0"
+    info = struct.pack(">h", layers) + record * layers + (b"\0\0" + planes[0].tobytes()) * 3 * layers
+    info += bytes(len(info) % 2)
+    part = struct.pack(">II", len(info) + 8, len(info)) + info + bytes(4) if layers else bytes(4)
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, count, height, width, 8, mode)
+    return head + bytes(8) + part + bytes(2) + planes.tobytes()
+
+
+def test_psd(read, refusal) -> None:
+    planes = np.random.default_rng(1).integers(0, 256, (3, 6, 8), dtype=np.uint8)
+    for layers in (0, 1, 2):  # what is read is what the layers make together: nothing was left out
+        Path("in.psd").write_bytes(psd(3, planes, layers))
+        pixels, notes = read("in.psd")
+        assert np.array_equal(pixels, np.moveaxis(planes, 0, -1)) and notes == [], layers
+    Path("in.psd").write_bytes(psd(7, planes))
+    assert "multichannel" in refusal("in.psd")
 
 
 def test_an_alpha_that_means_nothing(read) -> None:

@@ -149,7 +149,7 @@ def test_a_signed_picture_that_uses_little_of_its_range(read) -> None:
     assert notes == [s.TO_8_BITS, s.SIGNED, s.FEW_LEVELS]
 
 
-@pytest.mark.parametrize("dtype", ["u4", "i4", "u8"])
+@pytest.mark.parametrize("dtype", ["u2", "i2", "u4", "i4", "u8"])
 def test_where_nothing_would_be_left_it_is_refused(read, refusal, dtype: str) -> None:
     tifffile.imwrite("deep.tif", np.arange(48).astype(dtype).reshape(6, 8))
     assert "nothing would be left" in refusal("deep.tif")
@@ -247,6 +247,9 @@ def test_of_several_pages_the_first(read) -> None:
         file.write(np.zeros((3, 4), np.uint8))
     pixels, notes = read("pages.tif")
     assert np.array_equal(pixels[..., 0], as_defined(first)) and notes == [s.TO_8_BITS, SEVERAL]
+    for count in (1, 3):
+        tifffile.imwrite("stack.tif", np.stack([first] * count), imagej=True, truncate=True)  # in one directory
+        assert read("stack.tif")[1] == [s.TO_8_BITS] + [SEVERAL] * (count > 1)
     with tifffile.TiffWriter("pyramid.tif") as file:  # copies are not pictures of their own
         file.write(first)
         file.write(first[::2, ::2], subfiletype=1)
@@ -333,6 +336,21 @@ class TestRefused:
         for end in (4, 8, 20, 100, len(data) // 2, len(data) - 10):
             Path("cut.tif").write_bytes(data[:end])
             refusal("cut.tif")
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_missing_strips(self, refusal, dtype: str, compression: str | None) -> None:
+        for fewer in (True, False):
+            tifffile.imwrite("strips.tif", ramp(np.dtype(dtype), 24, 20), rowsperstrip=4, compression=compression)
+            with tifffile.TiffFile("strips.tif", mode="r+b") as file:
+                for tag in (273, 279):
+                    values = file.pages[0].tags[tag].value
+                    file.pages[0].tags[tag].overwrite(values[:-1] if fewer else (*values[:2], 0, *values[3:]))
+            assert "missing" in refusal("strips.tif")
+        tifffile.imwrite("long.tif", ramp(np.dtype(dtype), 24, 20), compression=compression)
+        with tifffile.TiffFile("long.tif", mode="r+b") as file:
+            file.pages[0].tags[257].overwrite(60000)  # the strip has 24 rows
+        refusal("long.tif")
 
     def test_the_size_is_checked_first(self, read) -> None:
         from tutorial_lib.files.pictures import read_picture

@@ -69,6 +69,7 @@ def quoted(path: Path) -> str:
 
 
 def printable(text: object) -> str:
-    """For stdout, which need not know each character that a file's name may have."""
+    """For stdout: on one line, and in its characters, whatever a file's name may hold."""
     encoding = sys.stdout.encoding or "utf-8"
-    return str(text).encode(encoding, "backslashreplace").decode(encoding)
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    return shown.encode(encoding, "backslashreplace").decode(encoding)

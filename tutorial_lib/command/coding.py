@@ -106,7 +106,7 @@ def _coder(options: argparse.Namespace) -> _Asked:
 def _encode(job: Job, coder: _Once, options: argparse.Namespace) -> Done:
     job.check_source()
     job.check_target()
-    with as_file(job.source) as source, blaming(job.source):
+    with blaming(job.source), as_file(job.source) as source:
         picture, notes = read_picture(source, bitstream.check_size)
     asked, size = coder("the same for all"), picture.size
     effort = asked.codec.check_effort(asked.effort, size[0] * size[1])

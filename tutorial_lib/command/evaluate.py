@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import os
 import platform
 import shlex
 import sys
@@ -88,6 +89,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
             plot.check_ending(options.plot)
         codecs = _codecs(names, _qualities(options.qualities), options.checkpoint, options.effort)
         paths = photos_in(options.folder, lambda note: print(f"note: {note}", file=sys.stderr))
+        _check_no_input_is_replaced(options, paths)
         with _bar(sum(len(codec.qualities) for codec in codecs) * len(paths)) as bar, _keeping(options) as keep:
             photos = _photos(paths, bar)
             reference = next(codec for codec in codecs if codec.name == JPEG.name)
@@ -102,6 +104,17 @@ def evaluate_command(options: argparse.Namespace) -> None:
         write_output(options.json, _json(result, options))
     if options.plot is not None:
         write_output(options.plot, plot.plot_bytes(result, options.plot, options.published))
+
+
+def _check_no_input_is_replaced(options: argparse.Namespace, photos: list[Path]) -> None:
+    """Raise BadInput where an output is a photo, or the checkpoint, or another output."""
+    outputs = [path for path in (options.json, options.plot) if path is not None]
+    inputs = [path for path in (*photos, options.checkpoint) if path is not None]
+    for output in outputs:
+        if os.path.exists(output) and any(os.path.samefile(output, path) for path in inputs):
+            raise BadInput(f"the output {quoted(output)} is an input; give another name.")
+    if len({os.path.realpath(output) for output in outputs}) < len(outputs):
+        raise BadInput(f"--json and --plot name the same file, {quoted(outputs[0])}; give two names.")
 
 
 @contextmanager

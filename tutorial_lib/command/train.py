@@ -323,6 +323,8 @@ def _check(options: argparse.Namespace) -> bool:
     check_output(_beside(out, ".png"))
     if out.exists():
         _check_replaceable(out)
+    elif (report := _beside(out, ".png")).exists() and not kept.exists():  # then no older run has made it
+        raise BadInput(f"{quoted(report)}, where the report would go, is there already; give another name.")
     if options.log is not None:
         check_output(options.log)
         if options.log.exists() and not options.resume:
@@ -444,7 +446,8 @@ def _weights(options: argparse.Namespace, photos: PhotoFolder) -> list[float] | 
 
 def _open(folders: Sequence[Path], without: Path | None = None) -> PhotoFolder:
     """The photos of the folders. If these are few, they are read now, and those left out that cannot be."""
-    from tutorial_lib.photo_crops import PhotoFolder, list_photos
+    from tutorial_lib.files.folders import list_photos
+    from tutorial_lib.photo_crops import PhotoFolder
 
     listed = [photo for folder in folders for photo in list_photos(folder, _note)]
     if without is not None:

@@ -2,7 +2,6 @@
 
 import struct
 import warnings
-import zlib
 from functools import lru_cache
 from io import BytesIO
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from tutorial_lib.files.picture_kinds import head_of
+from tutorial_lib.files.png import chunk_before_pixels
 from tutorial_lib.files.samples import Refused
 
 BROKEN = "Its colour profile is damaged, or made for pictures of another kind, so it was ignored."
@@ -29,6 +29,7 @@ ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), D65)
 UNSPECIFIED = 2
 SRGBS = (1, 5, 6)  # video's, of which some are a little narrower
 SRGB_CURVES, GAMMAS = (1, 2, 6, 13, 14, 15), {4: 2.2, 5: 2.8, 8: 1.0}  # video's curves are shown as sRGB's
+LARGEST = 1 << 24  # bytes of a profile
 JPEG2000_PILLOWS = (12, 16, 17, 18)  # CMYK, sRGB, grey, sYCC
 HDR = {16: "PQ", 18: "HLG"}
 
@@ -48,8 +49,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, lis
                 image = image.convert("RGB")
             elif mode != image.mode:
                 return image.convert("RGB"), [BROKEN]
-            if mode == "RGB" and _is_srgb(profile):
-                return image, []
+            if image.mode in ("L", "RGB") and _is_srgb(profile, image.mode):
+                return image.convert("RGB"), []
             name = " ".join(ImageCms.getProfileDescription(source).split())
             picture = _through(source, image)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error):
@@ -72,6 +73,8 @@ def profile_of(image: Image.Image) -> bytes | None:
             profile = _of_gamma(image.info.get("gamma"), image.info.get("chromaticity"))
     elif image.format == "JPEG2000":
         profile = _of_jpeg2000(head_of(image))
+    elif image.format in ("BMP", "DIB"):
+        profile = _of_bmp(image)
     elif not profile and image.format in ("AVIF", "HEIF"):
         head = head_of(image)
         at = head.find(b"colrnclx") + 8  # then primaries, curve, matrix: two bytes each
@@ -133,13 +136,13 @@ def _through(profile: ImageCms.ImageCmsProfile, image: Image.Image) -> Image.Ima
 
 
 @lru_cache(maxsize=8)
-def _is_srgb(profile: bytes) -> bool:
+def _is_srgb(profile: bytes, mode: str) -> bool:
     """Does it leave all colours (nearly) where they are? Names cannot tell: there are many."""
     steps = np.linspace(0, 255, 9).round().astype(np.uint8)
-    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
-    source = ImageCms.ImageCmsProfile(BytesIO(profile))
-    moved = _through(source, Image.fromarray(grid))
-    return int(np.abs(np.asarray(moved).astype(int) - grid).max()) <= NEARLY
+    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
+    before = Image.fromarray(np.arange(256, dtype=np.uint8)[None] if mode == "L" else colours)
+    moved = _through(ImageCms.ImageCmsProfile(BytesIO(profile)), before)
+    return int(np.abs(np.asarray(moved).astype(int) - np.asarray(before.convert("RGB"))).max()) <= NEARLY
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -196,6 +199,18 @@ def _cicp(image: Image.Image) -> bytes | None:
     return _of_codes(codes[0], codes[1])
 
 
+def _of_bmp(image: Image.Image) -> bytes | None:
+    """The ICC profile that a BMP of version 5 may hold, which Pillow passes over."""
+    start = 14 if image.format == "BMP" else 0  # a DIB has no header of the file
+    head = head_of(image, start + 124)
+    if len(head) < start + 124 or head[start] < 124 or head[start + 56 : start + 60] != b"DEBM":
+        return None
+    place, size = struct.unpack_from("<2I", head, start + 112)
+    if size > LARGEST:
+        return b"broken"
+    return head_of(image, start + place + size)[start + place :] or b"broken"
+
+
 def _of_jpeg2000(head: bytes) -> bytes | None:
     """The ICC profile in the colour box of a JP2 file, which Pillow passes over."""
     at = head.find(b"colr", 0, max(head.find(b"\xff\x4f\xff\x51"), 0))  # before the code stream
@@ -216,16 +231,6 @@ def _png_chunk(image: Image.Image, wanted: bytes) -> bytes | None:
         return None
     place = file.tell()
     try:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            size, kind = struct.unpack(">I4s", head)
-            if kind in (b"IDAT", b"IEND"):
-                return None
-            if kind == wanted:
-                data = file.read(min(size, 64))
-                (check,) = struct.unpack(">I", file.read(4).rjust(4, b"\0"))
-                return data if zlib.crc32(kind + data) == check else None
-            file.seek(size + 4, 1)
+        return chunk_before_pixels(file, wanted)
     finally:
         file.seek(place)
-    return None

@@ -1,8 +1,10 @@
 """Folders of photos: which files there are, and each of them read. Starts without PyTorch."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -10,21 +12,43 @@ from tutorial_lib.files.picture_kinds import opens, unreadable
 from tutorial_lib.files.pictures import read_picture
 
 
-def photos_in(folder: str | Path, say: Callable[[str], None] | None = None) -> list[Path]:
-    """The image files (by ending) directly in a folder, sorted. Raises ValueError if there are none.
+class Named(NamedTuple):
+    """A photo that has not been read yet. size: of the file, in bytes."""
 
-    say: is told how many pictures there are of each kind that cannot be opened here.
+    path: str
+    size: int
+
+
+def list_photos(folder: str | Path, say: Callable[[str], None] = lambda note: None) -> list[Named]:
+    """The image files (by ending) directly in a folder, in the order of their names; there may be a million.
+
+    say: is told how many pictures there are of each kind that cannot be opened here. Raises ValueError if there is
+    none that can.
     """
-    files = sorted(path for path in Path(folder).glob("*") if path.is_file())
-    found = [path for path in files if opens(path.suffix.lower()) and not path.name.startswith("._")]
-    left_out = unreadable(files)
+    found, others, readable = [], Counter[str](), dict[str, bool]()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            ending = os.path.splitext(entry.name)[1].lower()
+            if ending not in readable:
+                readable[ending] = opens(ending)
+            if not entry.is_file():
+                continue
+            if readable[ending] and not entry.name.startswith("._"):
+                found.append(Named(entry.path, entry.stat().st_size))
+            else:
+                others[ending] += 1
+    left_out = unreadable(others)
     if not found:
         reason = f" ({' '.join(left_out).rstrip('.')})" if left_out else ""
         raise ValueError(f"No image files were found in {folder}{reason}; give a folder that holds photos.")
-    if say is not None:
-        for note in left_out:
-            say(note)
-    return found
+    for note in left_out:
+        say(note)
+    return sorted(found)
+
+
+def photos_in(folder: str | Path, say: Callable[[str], None] = lambda note: None) -> list[Path]:
+    """The paths of `list_photos`."""
+    return [Path(photo.path) for photo in list_photos(folder, say)]
 
 
 def read_photos(

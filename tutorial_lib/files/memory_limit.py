@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-ALWAYS = 32 << 20  # bytes that everybody may set aside
+ALWAYS, ALWAYS_TENSORS = 32 << 20, 2048  # bytes, and tensors, that everybody may set aside
 TIMES = 3  # … and these times what the file holds: weights are made, then filled, with a few numbers beside them
-SMALLEST = 1 << 14  # what a tensor costs at least, with the module around it
 
 _BY_SIZE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn)
 
@@ -35,7 +34,8 @@ class MemoryLimit(TorchFunctionMode):
 
     def __init__(self, sizes: Iterable[int]) -> None:
         super().__init__()
-        self.left = ALWAYS + sum(TIMES * max(size, SMALLEST) for size in sizes)
+        sizes = list(sizes)
+        self.left, self.tensors_left = ALWAYS + TIMES * sum(sizes), ALWAYS_TENSORS + TIMES * len(sizes)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -44,8 +44,9 @@ class MemoryLimit(TorchFunctionMode):
         count = _count(func, args, kwargs)
         if count is not None:
             dtype = kwargs.get("dtype") or torch.get_default_dtype()
-            self.left -= max(count * dtype.itemsize, SMALLEST)
-            if self.left < 0:
+            self.left -= count * dtype.itemsize
+            self.tensors_left -= 1
+            if min(self.left, self.tensors_left) < 0:
                 raise TooLarge("its settings ask for more than its weights")
         return func(*args, **kwargs)
 

@@ -1,12 +1,13 @@
 """Kinds of pictures that Pillow does not open by itself: what they are, and what opens them. Starts without PyTorch."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
-from pathlib import Path
 
 from PIL import Image
+
+from tutorial_lib.files.jpeg_xl import read_header
+from tutorial_lib.files.samples import Refused
 
 HEIC, JPEG_XL, AVIF, RAW = "HEIC", "JPEG XL", "AVIF", "a camera's raw file"
 ENDINGS = {
@@ -24,8 +25,10 @@ ENDINGS = {
 }
 OTHER_PICTURES = (".exr", ".hdr", ".svg", ".svgz", ".xcf", ".kra", ".jxr", ".wdp", ".bpg", ".flif", ".pam", ".ai")
 PILLOWS_NAMES = {HEIC: "HEIF", JPEG_XL: "JXL", AVIF: "AVIF"}
+PSD_MULTICHANNEL = b"\0\7"
 PLUGINS = ("pillow_heif", "pillow_jxl")
 EXTRA = "install this package with its extra, photos (it brings pillow-heif and pillow-jxl-plugin)"
+LIKE = "it begins like a {} picture, but is damaged, or of a sort that Pillow cannot read."
 NO_PICTURE = "it is no picture, or of a kind that Pillow does not know."
 
 
@@ -62,13 +65,24 @@ def kind_of(head: bytes) -> str | None:
     return None
 
 
-def how_to_open(kind: str | None) -> str:
-    """The sentence for a file that Pillow cannot identify."""
+def how_to_open(kind: str | None, head: bytes = b"") -> str:
+    """The sentence for a file that Pillow cannot identify. head: its first bytes."""
     if kind == AVIF and "AVIF" not in Image.OPEN:
         return "it is an AVIF picture, and this Pillow was built without AVIF; a newer one reads it."
     if PILLOWS_NAMES.get(kind or "") in Image.OPEN:
-        return f"it is damaged, though it begins like a {kind} picture."
-    return NO_PICTURE if kind is None else f"it is a {kind} picture; {EXTRA} to open it."
+        return LIKE.format(kind)
+    if kind is not None:
+        return f"it is a {kind} picture; {EXTRA} to open it."
+    return NO_PICTURE if (known := _begins_like(head)) is None else LIKE.format(known)
+
+
+def _begins_like(head: bytes) -> str | None:
+    """The kind of picture, by Pillow's name, that begins in this way."""
+    for name in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000", "PSD", "DDS", "QOI"):
+        accepts = Image.OPEN[name][1] if name in Image.OPEN else None
+        if accepts is not None and accepts(head[:16]) is True:
+            return name
+    return None
 
 
 def is_reduced_by_pillow(image: Image.Image) -> bool:
@@ -82,12 +96,30 @@ def is_reduced_by_pillow(image: Image.Image) -> bool:
         at = head.find(b"\xff\x4f\xff\x51")  # the size marker: 38 bytes, then 3 for each component
         count = int.from_bytes(head[at + 40 : at + 42], "big") if at >= 0 else 0
         return any((depth & 0x7F) + 1 > 8 for depth in head[at + 42 : at + 42 + 3 * count : 3])
+    if image.format == "JXL" and image.mode != "F":
+        header = read_header(head_of(image))
+        return header is not None and header.bits > 8
     if image.format in ("AVIF", "HEIF"):
         head = head_of(image)
         at, hevc = head.find(b"av1C"), head.find(b"hvcC")
         return (at >= 0 and bool(head[at + 6] & 0x40)) or (hevc >= 0 and bool(head[hevc + 21] & 7))
     # the BMP of 5 + 6 + 5 bits has 16 bits a pixel, not a sample
     return (";16" in layout and "BGR;16" not in layout) or "SGI16" in layout or "BC6H" in layout
+
+
+def refuse_what_pillow_misreads(image: Image.Image) -> None:
+    """Raise Refused for kinds that Pillow, or a plugin, opens without a word and gets wrong. Ask before loading."""
+    if image.format == "PSD" and head_of(image, 26)[24:] == PSD_MULTICHANNEL:
+        raise Refused("its channels are inks that are not stated (Photoshop's multichannel mode).")
+    if image.format == "JXL" and (header := read_header(head_of(image))) is not None and header.moves:
+        raise Refused("it is an animation in JPEG XL, of which the last picture would be read; export the first.")
+
+
+def has_unstated_alpha(image: Image.Image) -> bool:
+    """Is its alpha, by Pillow, something that the file does not call so? To be asked before it is loaded."""
+    if image.format != "TGA" or image.mode not in ("LA", "RGBA"):
+        return False
+    return not head_of(image, 18)[17] & 0x0F  # bits of each pixel that are its alpha
 
 
 def head_of(image: Image.Image, size: int = 1 << 16) -> bytes:
@@ -109,13 +141,10 @@ def opens(ending: str) -> bool:
     return Image.registered_extensions().get(ending) in Image.OPEN
 
 
-def unreadable(paths: Iterable[Path]) -> list[str]:
-    """A sentence for each kind of picture among these files that cannot be opened here, with how many there are."""
-    counts: Counter[str] = Counter()
-    for path in paths:
-        ending = path.suffix.lower()
-        if (ending in ENDINGS or ending in OTHER_PICTURES) and not opens(ending):
-            counts[ending] += 1
+def unreadable(endings: Mapping[str, int]) -> list[str]:
+    """A sentence for each kind of picture that cannot be opened here, of endings and how many files have them."""
+    known = (ending for ending in endings if ending in ENDINGS or ending in OTHER_PICTURES)
+    counts = {ending: endings[ending] for ending in known if not opens(ending)}
     notes = []
     for ending, count in sorted(counts.items()):
         kind = ENDINGS.get(ending)

@@ -11,17 +11,39 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tutorial_lib.files.camera_raw import CAMERA_RAW
 from tutorial_lib.files.colour_profiles import profile_of, to_srgb
+from tutorial_lib.files.damaged_metadata import IGNORED, without_metadata
+from tutorial_lib.files.jpeg_xl import read_header
 from tutorial_lib.files.orientation import orientation_of, turn
 from tutorial_lib.files.pfm import read_pfm
-from tutorial_lib.files.picture_kinds import ENDINGS, RAW, add_plugins, how_to_open, is_reduced_by_pillow, kind_of
-from tutorial_lib.files.samples import TO_8_BITS, Refused, Samples, lay_on_white
+from tutorial_lib.files.picture_kinds import (
+    ENDINGS,
+    JPEG_XL,
+    RAW,
+    add_plugins,
+    has_unstated_alpha,
+    how_to_open,
+    is_reduced_by_pillow,
+    kind_of,
+    refuse_what_pillow_misreads,
+)
+from tutorial_lib.files.png import check_whole
+from tutorial_lib.files.samples import (
+    CHANNELS_DROPPED,
+    FEW_LEVELS,
+    SIGNED,
+    TO_8_BITS,
+    Refused,
+    Samples,
+    has_few_levels,
+    lay_on_white,
+)
 from tutorial_lib.files.tiff import PREFIXES, SEVERAL, Page, read_tiff
 
 DAMAGED = "it is damaged, or of a kind that Pillow cannot read"
@@ -65,13 +87,32 @@ def read_picture(path: Path, check_size: Callable[[int, int], None]) -> tuple[Im
                 return _finish(read_pfm(file, check))
         if kind is not None:
             add_plugins()
-        with _pillow("Pillow cannot open it as a picture", kind):
-            image = _opened(file)
-        with _pillow(DAMAGED):
-            check(*image.size)
-            several = getattr(image, "is_animated", False)
-            picture, notes = to_rgb8(image)
-    return picture, notes + [SEVERAL] * several
+        try:
+            return _of_pillow(file, kind, check)
+        except Refused:
+            raise
+        except ValueError:
+            if (sound := without_metadata(file)) is None:
+                raise
+        picture, notes = _of_pillow(BytesIO(sound), kind, check)
+        return picture, [IGNORED, *notes]
+
+
+def _of_pillow(
+    file: IO[bytes], kind: str | None, check_size: Callable[[int, int], None]
+) -> tuple[Image.Image, list[str]]:
+    file.seek(0)
+    head = file.read(1 << 16)
+    if kind == JPEG_XL and (header := read_header(head)) is not None:
+        check_size(header.width, header.height)  # its plugin decodes all of it when it is opened
+    with _pillow("Pillow cannot open it as a picture", kind, head):
+        image = _opened(file)
+    with _pillow(DAMAGED):
+        check_size(*image.size)
+        picture, notes = to_rgb8(image)
+        if image.format == "PNG":
+            check_whole(file)
+    return picture, notes + [SEVERAL] * _holds_several(image)
 
 
 def to_rgb8(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -82,13 +123,26 @@ def to_rgb8(image: Image.Image) -> tuple[Image.Image, list[str]]:
     """
     if image.format == "TIFF" and getattr(image, "tile", None) and getattr(image, "fp", None) and not image.tell():  # type: ignore[attr-defined]
         return _of_tiff(image.fp, lambda width, height: None)  # type: ignore[attr-defined]
+    refuse_what_pillow_misreads(image)
     profile = profile_of(image)
     deep, layout = is_reduced_by_pillow(image), str(getattr(image, "tile", ""))
+    low = _low_bytes(image) if deep and isinstance(image.info.get("transparency"), tuple) else None
+    no_alpha = has_unstated_alpha(image)
     image.load()
     way_up, notes = (1, []) if image.format == "TIFF" else orientation_of(image)  # Pillow itself turns TIFF
     if image.mode.startswith("I") or image.mode == "F":
         return _finish(_deep_samples(image), profile, way_up, notes)
-    return _finish(_colours(image, deep, layout), profile, way_up, [TO_8_BITS] * deep + notes)
+    colours, alpha = _colours(image, layout) if low is None else _clear_at(image, low)
+    notes = [TO_8_BITS] * deep + [CHANNELS_DROPPED] * no_alpha + notes
+    return _finish((colours, None if no_alpha else alpha), profile, way_up, notes)
+
+
+def _holds_several(image: Image.Image) -> bool:
+    try:
+        # of a PSD, the first picture is what its layers make together
+        return image.format != "PSD" and bool(getattr(image, "is_animated", False))
+    except Exception:  # the next picture is damaged, so there is one
+        return True
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
@@ -104,12 +158,16 @@ def _finish(
 ) -> tuple[Image.Image, list[str]]:
     """The last steps are the same for all: 8 bits, sRGB, on white, upright."""
     colours, alpha, reduced = source.to_image() if isinstance(source, Samples) else (*source, [])
+    reduced = [*reduced, *(notes or [])]
+    if TO_8_BITS in reduced or SIGNED in reduced:
+        # samples of one value have lost nothing (of others, `Samples` leaves more than one level)
+        reduced += [FEW_LEVELS] * has_few_levels(colours, least=2 if isinstance(source, Samples) else 1)
     picture, converted = to_srgb(colours, profile)
     picture, laid = lay_on_white(picture, alpha)
     picture, turned = turn(picture, orientation)
     picture = picture._new(picture.im)  # the same pixels, but no file, whose EXIF or profile would be used again
     picture.info.clear()
-    return picture, list(dict.fromkeys([*reduced, *(notes or []), *converted, *laid, *turned]))
+    return picture, list(dict.fromkeys([*reduced, *converted, *laid, *turned]))
 
 
 def _of_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[Image.Image, list[str]]:
@@ -121,13 +179,13 @@ def _of_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[I
     return _finish(_colours(source), page.profile, page.orientation, notes)
 
 
-def _colours(image: Image.Image, deep: bool = False, layout: str = "") -> Colours:
-    """Of 8 bits a sample. deep: Pillow has reduced 16 bits to these; layout: how they lie in the file."""
+def _colours(image: Image.Image, layout: str = "") -> Colours:
+    """Of 8 bits a sample. layout: how they lie in the file."""
     clear = image.info.get("transparency")
     if image.format == "PNG" and image.mode in ("L", "RGB") and clear is not None:
         # the one colour that such a PNG may call transparent is given as in the file, and Pillow has scaled the rest
         scale = 85 if "L;2" in layout else 17 if "L;4" in layout else 1
-        parts = [value >> 8 if deep else value * scale for value in (clear if isinstance(clear, tuple) else (clear,))]
+        parts = [value * scale for value in (clear if isinstance(clear, tuple) else (clear,))]
         image.info["transparency"] = tuple(parts) if isinstance(clear, tuple) else parts[0]
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or clear is not None:
         is_grey = image.mode in ("1", "L", "LA", "La")
@@ -136,6 +194,25 @@ def _colours(image: Image.Image, deep: bool = False, layout: str = "") -> Colour
     if image.mode in ("L", "RGB", "CMYK"):
         return image, None
     return image.convert("L" if image.mode == "1" else "RGB"), None
+
+
+def _low_bytes(image: Image.Image) -> Image.Image:
+    """The lower halves of the samples of a PNG with 16 bits in RGB, of which Pillow gives the upper ones."""
+    file: Any = image.fp  # type: ignore[attr-defined]
+    place = file.tell()
+    file.seek(0)
+    low: Any = Image.open(file)
+    low.tile = [part._replace(args="RGB;16L") for part in low.tile]
+    low.load()
+    file.seek(place)
+    return low
+
+
+def _clear_at(image: Image.Image, low: Image.Image) -> Colours:
+    """One colour of 16 bits means transparent: Pillow would take its neighbours for it."""
+    clear = np.array(image.info["transparency"])
+    at = (np.asarray(image) == clear >> 8).all(axis=-1) & (np.asarray(low) == clear & 255).all(axis=-1)
+    return image, Image.fromarray(np.where(at, 0, 255).astype(np.uint8))
 
 
 def _deep_samples(image: Image.Image, page: Page | None = None) -> Samples:
@@ -199,7 +276,7 @@ def _kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _pillow(trouble: str, kind: str | None = None) -> Iterator[None]:
+def _pillow(trouble: str, kind: str | None = None, head: bytes = b"") -> Iterator[None]:
     """Over a damaged file, Pillow raises anything from EOFError to SyntaxError: one sentence will do."""
     try:
         with warnings.catch_warnings():
@@ -208,7 +285,7 @@ def _pillow(trouble: str, kind: str | None = None) -> Iterator[None]:
     except (MemoryError, Refused):  # not the file's fault; said in a sentence already
         raise
     except UnidentifiedImageError:
-        raise ValueError(how_to_open(kind)) from None
+        raise ValueError(how_to_open(kind, head)) from None
     except Exception as error:
         if kind is not None:  # a plugin's words say nothing
             raise ValueError(how_to_open(kind)) from None

@@ -6,6 +6,7 @@ floating point                0 … 1                become 0 … 255; beyond is
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -85,13 +86,11 @@ def to_8_bits(samples: np.ndarray, is_alpha: bool = False) -> tuple[np.ndarray, 
         result[top : top + len(rows)] = np.rint(rows)
     if not is_alpha:
         _check(samples, result, beyond)
-    few = result.size > 0 and (kind == "i" or (kind == "u" and size > 2)) and int(np.ptp(result)) + 1 < FEW
     said = {
         TO_8_BITS: size > 1,
         SIGNED: kind == "i",
         CLIPPED: beyond > 0,
         NOT_A_NUMBER: missing > 0,
-        FEW_LEVELS: few,
     }
     return result, [note for note, holds in said.items() if holds]
 
@@ -100,12 +99,19 @@ def _check(samples: np.ndarray, result: np.ndarray, beyond: int) -> None:
     """Raise Refused where the rule of the type leaves nothing of the picture."""
     if samples.dtype.kind == "f" and 2 * beyond > samples.size:
         raise Refused("most of its floating-point samples lie outside 0 … 1; divide them by the value of white first.")
-    if samples.size and samples.dtype.itemsize > 2 and samples.dtype.kind in "ui":
+    if samples.size and samples.dtype.itemsize > 1 and samples.dtype.kind in "ui":
         if np.ptp(result) == 0 and samples.min() != samples.max():
             raise Refused(
                 f"its samples use so little of the range of their type ({samples.dtype.name}) that as 8 bits nothing "
                 "would be left; stretch them to that range first."
             )
+
+
+def has_few_levels(colours: Image.Image, least: int) -> bool:
+    """Does an L, RGB or CMYK picture use few of the 256 levels, and at least so many?"""
+    extrema: tuple[Any, ...] = colours.getextrema()
+    pairs = [extrema] if colours.mode == "L" else extrema
+    return least <= max(high for _, high in pairs) - min(low for low, _ in pairs) + 1 < FEW
 
 
 def lay_on_white(picture: Image.Image, alpha: Image.Image | None) -> tuple[Image.Image, list[str]]:

@@ -7,6 +7,7 @@ kinds that it was seen to read right. Everything else is refused.
 """
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ MOST_PAGES = 64  # looked at
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
 CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, LAB: 3}
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4  # sample formats
-JPEGS = (6, 7)
+OLD_JPEG = 6
+JPEGS = (OLD_JPEG, 7)
 PREMULTIPLIED, STRAIGHT = 1, 2  # of ExtraSamples
 COREL = 999  # writes that for straight alpha
 
@@ -92,6 +94,13 @@ class Page:
         if self.photometric == YCBCR and self.compression not in JPEGS and subsampled:
             raise Refused("its colours are subsampled (YCbCr without JPEG), which this does not read.")
 
+    def check_whole(self) -> None:
+        """Raise Refused where strips or tiles are missing: both readers would make up what is in them."""
+        wanted = math.prod(self.page.chunked)
+        there = [p and n for p, n in zip(self.page.dataoffsets, self.page.databytecounts, strict=False)]
+        if self.compression != OLD_JPEG and (len(there) < wanted or not all(there[:wanted])):
+            raise Refused("it is damaged (parts of its pixels are missing).")
+
     @property
     def is_pillows(self) -> bool:
         """Samples that Pillow reads right, whatever the compression."""
@@ -135,7 +144,8 @@ class Page:
             if self.compression == 1:
                 raise
             name = getattr(self.page.compression, "name", self.compression)
-            raise Refused(f"its samples ({self._kind}) cannot be read in this compression ({name}).") from error
+            here = f"its samples ({self._kind}) cannot be read in this compression ({name})"
+            raise Refused(f"{here}; the package imagecodecs may read them, once it is installed.") from error
         if self.bits[0] != 8 * data.dtype.itemsize:
             raise Refused(f"its samples are packed in a way that this does not read ({self._kind}).")
         planes, depth, height, width, channels = self.page.shaped
@@ -181,7 +191,9 @@ def read_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[
         refuse_camera_raw(pages)
         page = Page(pages[0])
         check_size(page.page.imagewidth, page.page.imagelength)
-        notes = [SEVERAL] * any(not number(p, 254) & (REDUCED | MASK) for p in pages[1:])
+        page.check_whole()
+        several = any(not number(p, 254) & (REDUCED | MASK) for p in pages[1:]) or _is_stack(tiff)
+        notes = [SEVERAL] * several
         if page.bits[0] == 12 and page.formats[0] == UNSIGNED and page.compression == 1:
             return _read_12_bits(page), page, notes
         if not page.is_pillows:
@@ -235,6 +247,14 @@ def _silent_libtiff() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             os.close(nowhere)
+
+
+def _is_stack(tiff: Any) -> bool:
+    """Are there several pictures in one directory, as ImageJ writes large ones?"""
+    try:
+        return bool(tiff.is_imagej) and math.prod(tiff.series[0].shape) > math.prod(tiff.pages[0].shape)
+    except Exception:  # what it says of itself is no metadata of ImageJ
+        return False
 
 
 def _pages(tiff: Any) -> list[Any]:
