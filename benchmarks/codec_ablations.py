@@ -31,6 +31,7 @@ from tutorial_lib.files.folders import photos_in
 from tutorial_lib.files.images import from_pil, to_float, to_uint8
 from tutorial_lib.files.pictures import to_rgb8
 from tutorial_lib.subband_networks import Pass
+from tutorial_lib.subband_prior import Chosen, fitted_offsets
 from tutorial_lib.whole_networks import check
 
 QUALITIES = (30, 50, 75)
@@ -45,6 +46,7 @@ class Variant:
     weight: float = laplace.WEIGHT  # of errors, where whole numbers are chosen
     whole: bool = True  # the prior's networks
     per_octave: float | None = laplace.PER_OCTAVE  # tables; None: one for every scale
+    shifted: bool = True  # the tables of each part, by the offsets that a file says
 
 
 class Unrestored(nn.Module):
@@ -108,6 +110,7 @@ VARIANTS = (
     Variant("4 tables an octave instead of 8", per_octave=4),
     Variant("2 tables an octave", per_octave=2),
     Variant("1 table an octave", per_octave=1),
+    Variant("tables that no file shifts", shifted=False),
 )
 
 
@@ -116,21 +119,28 @@ def coded(codec: Codec, x: Tensor, quality: int, variant: Variant) -> tuple[floa
     condition = codec.condition(quality, x)
     assert condition is not None  # it has many rates
     y = codec.analysis(x, condition)
-    bits = 0.0
+    passes: list[Chosen] = []
+    scales: list[Tensor] = []
 
     def rate(which: Pass, m: Tensor, s: Tensor) -> Tensor:
-        nonlocal bits
         s = s.clamp(laplace.LOWEST, laplace.HIGHEST)
         if variant.per_octave is not None:
             s = laplace.LOWEST + torch.round((s - laplace.LOWEST) * variant.per_octave) / variant.per_octave
         worth = laplace.WEIGHT / variant.weight  # to let errors count more, let bits count less
         first, further = (worth * bits_saved for bits_saved in laplace.savings(s))
         k = laplace.choose(which.of(y.parts) - m, (first, further))
-        log2 = laplace.log2_likelihood(k, s)
-        bits -= float((log2 if which.valid is None else log2.masked_fill(~which.valid, 0.0)).sum())
+        passes.append(Chosen(which, k, laplace.indexes(s)))
+        scales.append(s)
         return k
 
     y_hat = codec.prior.scan(y.shape, condition, rate, whole=variant.whole)
+    offsets = fitted_offsets(passes, 0)
+    bits = 0.0
+    for (which, k, _), s in zip(passes, scales, strict=True):
+        if variant.shifted:
+            s = s + offsets[which.part, which.colours] / laplace.PER_OCTAVE
+        log2 = laplace.log2_likelihood(k, s.clamp(laplace.LOWEST, laplace.HIGHEST))
+        bits -= float((log2 if which.valid is None else log2.masked_fill(~which.valid, 0.0)).sum())
     x_hat = codec.synthesis(y_hat, condition)
     return bits / x[0, 0].numel(), psnr(to_uint8(x_hat), to_uint8(x))
 

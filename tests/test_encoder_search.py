@@ -102,7 +102,11 @@ class TestTheSameDecoder:
         assert sum(len(part[0]) for part in coded["strings"]) <= 1.005 * bits / 8 + 64
 
     def test_large_pictures_are_searched_only_when_that_is_asked_for(self, codec: Codec) -> None:
-        assert [codec.check_effort(None, pixels) for pixels in (0, 2**20, 2**20 + 1)] == [1, 1, 0]
+        assert [codec.check_effort(None, pixels) for pixels in (0, 2**20, 2**20 + 1)] == [
+            DEFAULT_EFFORT,
+            DEFAULT_EFFORT,
+            0,
+        ]
         assert [codec.check_effort(effort, 10**8) for effort in (0, 1, 9)] == [0, 1, 9]
 
     def test_files_there_and_back(self, codec: Codec) -> None:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tutorial_lib import codec as codec_module
-from tutorial_lib import tiled_coding
+from tutorial_lib import strips, tiled_decoding, tiled_encoding, tiled_picture
 from tutorial_lib.codec import Codec
 from tutorial_lib.rans import BitstreamError
-from tutorial_lib.strips import Strips, Window, tiles, whole
-from tutorial_lib.tiled_coding import Quarter
+from tutorial_lib.strips import Strip, Strips, Window, tiles, whole
+from tutorial_lib.tiled_picture import Quarter
 
 CPU = torch.device("cpu")
 
@@ -31,9 +31,12 @@ def codec(lively_codec) -> Codec:
 def small_tiles():
     """Tiles of 32 positions for the finest level, 16 for others; a few features kept, a few symbols at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiled_coding, "SIDE", 32)
-        patch.setattr(tiled_coding, "KEPT", 20_000)
-        patch.setattr(tiled_coding, "CHUNK", 500)
+        patch.setattr(tiled_picture, "SIDE", 32)
+        patch.setattr(tiled_decoding, "KEPT", 20_000)
+        patch.setattr(tiled_picture, "CHUNK", 500)
+        patch.setattr(strips, "BLOCK", 24)
+        patch.setattr(strips, "CACHED", 300)
+        patch.setattr(strips, "LITTLE", 20_000)
         yield patch
 
 
@@ -88,18 +91,33 @@ def test_tiles_change_nothing(codec, size, quality, seed, smaller, slices) -> No
             assert (found - wanted).abs().max() <= 1, request
 
 
-@pytest.mark.parametrize("part", ["LEVEL", "LIFTING"])
-def test_narrower_margins_would(codec, small_tiles, part: str) -> None:
+@pytest.mark.parametrize(("module", "part"), [(tiled_encoding, "LEVEL"), (tiled_encoding, "LIFTING")])
+def test_narrower_margins_would(codec, small_tiles, module, part: str) -> None:
     """The test above sees a margin that is too small."""
     both, image = Both(codec, small_tiles), textured(100, 150)
     data = both.whole().encode(image, 60, 0)
-    small_tiles.setattr(tiled_coding, part, 0)
+    small_tiles.setattr(module, part, 0)
     assert both.tiled().encode(image, 60, 0) != data
+
+
+MARGINS = [(tiled_picture, "BEGIN"), (tiled_decoding, "AROUND"), (tiled_picture, "LIFTING")]
+
+
+@pytest.mark.parametrize(("module", "part"), MARGINS)
+def test_a_decoder_would_need_them_too(codec, small_tiles, module, part: str) -> None:
+    both, image = Both(codec, small_tiles), textured(100, 150)
+    data = both.whole().encode(image, 60, 0)
+    wanted = both.whole().decode(data).int()
+    small_tiles.setattr(module, part, 0)
+    try:
+        assert (both.tiled().decode(data).int() - wanted).abs().max() > 1
+    except BitstreamError:
+        pass  # it took other tables
 
 
 def test_values_beyond_small_types_are_kept(codec, small_tiles) -> None:
     """Symbols beyond int8, coefficients beyond ±128: with a step of the quantizer that leads to them."""
-    for module in ("codec", "restoration", "tiled_coding"):
+    for module in ("codec", "restoration", "tiled_encoding", "tiled_decoding"):
         small_tiles.setattr(f"tutorial_lib.{module}.step_of", lambda quality: torch.full((1, 1, 1, 1), 0.4))
     both, image = Both(codec, small_tiles), textured(70, 90).bitwise_and(128).mul(2).sub(1)
     data = both.whole().encode(image, 60, 0)
@@ -137,16 +155,52 @@ def test_windows_cover_a_picture_once(shape, half_side, half_margin) -> None:
     assert (seen == 1).all()
 
 
-def test_strips_keep_what_was_written_and_forget() -> None:
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_strip_is_an_array(data) -> None:
+    """Whatever is written, and where: small numbers over large ones, in steps, too."""
+    shape = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40)))
+    strip, wanted = Strip(shape[0], shape[1:], np.int8), np.zeros(shape, np.float32)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+
+    def somewhere() -> tuple[slice, Window]:
+        begins = [rng.integers(n) for n in shape]
+        ends = [rng.integers(begin, n) + 1 for begin, n in zip(begins, shape, strict=True)]
+        channels, rows, columns = map(slice, begins, ends, [None, *rng.integers(1, 3, 2)])
+        return channels, Window(rows, columns)
+
+    for _ in range(data.draw(st.integers(1, 8))):
+        channels, window = somewhere()
+        values = rng.integers(-100, 101, wanted[channels, *window].shape)
+        large = rng.integers(-(2 ** data.draw(st.sampled_from([7, 12, 15, 23]))), 2**23, values.shape)
+        share = data.draw(st.sampled_from([0, 0.01, 0.3]))
+        wanted[channels, *window] = np.where(rng.random(values.shape) < share, large, values)
+        strip.write(window, channels, wanted[channels, *window].copy())
+        channels, window = somewhere()
+        found = np.empty(wanted[channels, *window].shape, np.float32)
+        strip.read(window, channels, found)
+        assert np.array_equal(found, wanted[channels, *window])
+
+
+def test_planes_change_their_types_for_many_large_numbers() -> None:
+    strip, first = Strip(2, (10, 64), np.int8), slice(0, 1)
+    for width, value, dtype in ((1, 128, "int8"), (2, -128, "int16"), (64, 2**15 - 1, "int16"), (3, 2**15, "int32")):
+        strip.write(whole((10, width)), first, np.full((1, 10, width), value, np.float32))
+        assert [plane.dtype for plane in strip.planes] == [dtype, "int8"]
+    assert strip.nbytes == 4 * 640 + 640
+
+
+@pytest.mark.parametrize("centre", [0.0, 48.0])
+def test_strips_keep_what_was_written_and_forget(centre: float) -> None:
     x = torch.randint(-300, 300, (1, 2, 11, 7)) / 256
     x[0, 0, 9, 3] = 200.0  # beyond int16
-    strips = Strips(2, (11, 7), 4, 256.0, CPU)
+    strips = Strips(2, (11, 7), 4, 256.0, CPU, centre)
     for tile in tiles((11, 7), 4):
         strips.write(tile, tile.of(x))
     assert torch.equal(strips.read(whole((11, 7))), x)
     window = Window(slice(2, 9), slice(1, 6))
     assert torch.equal(strips.read(window, slice(1, 2)), window.of(x[:, 1:2]))
-    assert [strip.dtype for strip in strips.strips if strip is not None] == [torch.int16, torch.int16, torch.int32]
+    assert torch.equal(strips.read(Window(slice(5, 8, 2), slice(0, 7, 2))), x[:, :, 5:8:2, ::2])
     strips.forget(7)
     with pytest.raises(AssertionError, match="forgotten"):
         strips.read(window)
@@ -154,7 +208,7 @@ def test_strips_keep_what_was_written_and_forget() -> None:
 
 
 def test_a_quarter_widens_its_symbols() -> None:
-    quarter = Quarter((2, 3), [(2, 2), (1, 3), (0, 3)], symbols=True)
+    quarter = Quarter((2, 3), [(2, 2), (1, 3), (0, 3)], symbols=True, colours=False)
     k = torch.tensor([1.0, -128.0, 40_000.0])[None, :, None, None].expand(1, 3, 2, 3)
     quarter.put(whole((2, 3)), torch.ones(1, 3, 2, 3, dtype=torch.int32), k)
     assert [symbols.tolist() for symbols, _ in quarter.pieces()] == [[[-128] * 3], [[1] * 2] * 2]

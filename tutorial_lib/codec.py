@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib import tiled_coding
+from tutorial_lib import tiled_decoding, tiled_encoding
 from tutorial_lib.codec_registry import register_codec
 from tutorial_lib.encoder_search import DEFAULT_EFFORT, MARGIN, PIECE, ROUNDS, Search
 from tutorial_lib.prior import Strings
@@ -68,6 +68,7 @@ class Codec(VariableRateCodec):
     default_effort = DEFAULT_EFFORT
     searched_pixels = WHOLE  # by default; a search takes much more time and memory than coding
     checkpoint = "codec.safetensors"
+    revision = 1  # the strings of its parts begin with `table_offsets`
     # of the codec that had this name before, with lapped cosines, and the version that reads it
     former_settings: ClassVar[dict[str, str]] = dict.fromkeys(
         ("hidden", "depth", "deblock", "side", "features", "inner", "slices"), "version 0.1"
@@ -129,7 +130,7 @@ class Codec(VariableRateCodec):
             return super().strings_of(image, quality, effort, on_round)
         condition = self.condition(quality, image[None])
         colours = cast(WaveletAnalysis, self.analysis).colours
-        return tiled_coding.compress(cast(SubbandPrior, self.prior), colours, image, given(condition))
+        return tiled_encoding.compress(cast(SubbandPrior, self.prior), colours, image, given(condition))
 
     def memory_to_encode(self, shape: tuple[int, int], effort: int) -> int:
         """About how many bytes `encode` needs for a picture (H, W), itself included, beside the codec."""
@@ -151,7 +152,7 @@ class Codec(VariableRateCodec):
         prior, synthesis = cast(SubbandPrior, self.prior), cast(WaveletSynthesis, self.synthesis)
         condition = self.condition(quality, torch.empty(1, device=self.device))
         needed = strings[: prior.slices - smaller + 1] if smaller else strings
-        return tiled_coding.decompress(prior, synthesis, needed, shape, given(condition), smaller)
+        return tiled_decoding.decompress(prior, synthesis, needed, shape, given(condition), smaller)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """For SOAP: what the prior says, then the synthesis's networks and its steps."""

@@ -34,12 +34,12 @@ from tutorial_lib import laplace
 from tutorial_lib.quality import DISTORTION_WEIGHT, lambda_of, step_of
 from tutorial_lib.restoration import WaveletSynthesis
 from tutorial_lib.subband_networks import Pass
-from tutorial_lib.subband_prior import Coefficients, SubbandPrior
+from tutorial_lib.subband_prior import Chosen, Coefficients, SubbandPrior, shifted_scales
 from tutorial_lib.wavelet import join, sizes, turn_colours
 from tutorial_lib.whole_networks import straight
 
 ROUNDS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14)  # of each effort
-DEFAULT_EFFORT = 1  # under two seconds for 768 × 512 on two cores
+DEFAULT_EFFORT = 2  # under three seconds for 768 × 512 on two cores
 PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.7 GB of memory for a million of them
 
 
@@ -117,22 +117,24 @@ class Search:
         That gradient leaves out a symbol's own bits: among its terms, ŷ only stands where it is a context.
         """
         chosen: list[tuple[Pass, Tensor]] = []
-        bits = torch.zeros((), dtype=torch.float64, device=x.device)
+        passes: list[Chosen] = []
+        rated: list[tuple[Tensor, Tensor]] = []  # of each pass ŷ − m and log-scales; gradients go to m and to these
 
         def choose(which: Pass, m: Tensor, s: Tensor) -> Tensor:
-            nonlocal bits
-            index = laplace.indexes(s)
-            first, further = (table.index_select(0, index.flatten()).view_as(s) for table in self.prior.saved)
-            s = straight(laplace.clamp_log_scale(s), laplace.log_scale_of(index))
-            y_hat = m.detach() + laplace.choose(which.of(y.parts) - m.detach(), (first, further))
-            log2 = laplace.log2_likelihood(y_hat - m, s)
-            bits = bits - (log2 if which.valid is None else log2.masked_fill(~which.valid, 0.0)).sum(dtype=bits.dtype)
+            k, index = self.prior.choose(which.of(y.parts) - m.detach(), s.detach())
+            y_hat = m.detach() + k
             if torch.is_grad_enabled():
                 y_hat = y_hat.requires_grad_()
                 chosen.append((which, y_hat))
+            passes.append(Chosen(which, k, index))
+            rated.append((y_hat.detach() - m, s))
             return y_hat - m
 
         decoded = self.prior.scan(y.shape, quality, choose, whole=True)
+        bits = torch.zeros((), dtype=torch.float64, device=x.device)
+        for (which, *_), (k, s), shifted in zip(passes, rated, shifted_scales(passes), strict=True):
+            log2 = laplace.log2_likelihood(k, straight(laplace.clamp_log_scale(s), shifted))
+            bits = bits - (log2 if which.valid is None else log2.masked_fill(~which.valid, 0.0)).sum(dtype=bits.dtype)
         error = self.synthesis(decoded, quality).clamp(0, 1) - x
         distortion = lambda_of(quality) * 255**2 * error.square().sum() / error.shape[1]  # a mean over colours
         return bits + distortion[0], chosen

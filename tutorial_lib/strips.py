@@ -21,6 +21,11 @@ from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 ALL = slice(None)
+MOST = 64  # one number in so many may be larger than the type of its plane
+BLOCK = 256  # columns
+LITTLE = 2**25  # numbers that are kept in two bytes each, which takes less time
+CACHED = 2**16  # numbers that are worked on at once: they stay in a processor's cache
+WIDER = {np.int8: np.int16, np.int16: np.int32}
 
 
 class Window(NamedTuple):
@@ -104,48 +109,149 @@ def set_aside(shape: Sequence[int], dtype: DTypeLike) -> NDArray:
     return np.frombuffer(mmap.mmap(-1, size), dtype).reshape(shape)
 
 
-class Strips:
-    """(channels, *shape), in strips of so many rows: multiples of 1/unit in int16, or float32 where unit is None.
+class Strip:
+    """(channels, h, w) whole multiples of 1/unit, in a byte or two each; the few that need more are kept apart.
 
-    A strip with a number that int16 cannot hold is kept in int32. What is written lies in one strip.
+    Kept are numbers: values times unit, minus centre. Where a channel's plane says `least`, the lowest number of its
+    type, one is kept apart: the one written last. If they are more than one in MOST, the plane changes to the next
+    larger type. With float32 as the type, any values are kept as they are.
     """
 
     def __init__(
-        self, channels: int, shape: tuple[int, int], rows: int, unit: float | None, device: torch.device
+        self, channels: int, shape: tuple[int, int], dtype: DTypeLike, unit: float = 1.0, centre: float = 0.0
     ) -> None:
-        self.channels, self.shape, self.rows, self.unit, self.device = channels, shape, rows, unit, device
-        self.strips: list[Tensor | None] = [None] * -(-shape[0] // rows)
+        self.planes = [set_aside(shape, dtype) for _ in range(channels)]
+        self.unit, self.centre = unit, centre
+        self.least = np.full(channels, lowest(dtype), np.float32)
+        self.counts = np.zeros(channels, np.int64)  # of those apart
+        # For each BLOCK columns, (4, n): channel, row, column and number of those apart.
+        self.apart = [np.empty((4, 0), np.int32) for _ in range(0, shape[1], BLOCK)]
+
+    @property
+    def nbytes(self) -> int:
+        """That it takes."""
+        return sum(array.nbytes for array in (*self.planes, *self.apart))
+
+    def read(self, window: Window, channels: slice, into: NDArray) -> None:
+        """into: (C, h, w) float32."""
+        for plane, part in zip(self.planes[channels], into, strict=True):
+            part[...] = plane[window]
+            part += self.centre
+            part *= 1 / self.unit  # a power of two: exact
+        first, last = window.columns.start // BLOCK, (window.columns.stop - 1) // BLOCK
+        apart = np.concatenate(self.apart[first : last + 1], axis=1)
+        if not apart.size:
+            return
+        begins = [[channels.start or 0], [window.rows.start], [window.columns.start]]
+        c, y, x = apart[:3] - np.array(begins, np.int32)
+        here = (c >= 0) & (c < len(into)) & (y >= 0) & (y < window.shape[0]) & (x >= 0) & (x < window.shape[1])
+        steps = [each.step or 1 for each in window]
+        if steps != [1, 1]:
+            here &= (y % steps[0] == 0) & (x % steps[1] == 0)
+        places = c[here], y[here] // steps[0], x[here] // steps[1]
+        least = (self.least[channels] + self.centre) * (1 / self.unit)
+        valid = into[places] == least[places[0]]  # others have been overwritten
+        values = (apart[3, here][valid] + self.centre) * (1 / self.unit)
+        into[tuple(each[valid] for each in places)] = values  # of several, the last one stays
+
+    def write(self, window: Window, channels: slice, values: NDArray) -> None:
+        """values: (C, h, w) float32."""
+        rows = max(1, CACHED // max(1, values.shape[0] * values.shape[2]))
+        for top in range(0, values.shape[1], rows):
+            step = window.rows.step or 1
+            begin = window.rows.start + top * step
+            part = Window(slice(begin, min(begin + rows * step, window.rows.stop), step), window.columns)
+            self._write(part, channels, values[:, top : top + rows])
+
+    def _write(self, window: Window, channels: slice, values: NDArray) -> None:
+        numbers = np.empty(values.shape, np.float32)
+        np.multiply(values, self.unit, out=numbers)
+        numbers -= self.centre
+        least, flat = self.least[channels], numbers.reshape(-1)
+        beyond = np.flatnonzero(np.abs(numbers) > -(least + 1)[:, None, None])
+        places = np.unravel_index(beyond, numbers.shape)
+        large, flat[beyond] = flat[beyond], least[places[0]]
+        for plane, part in zip(self.planes[channels], numbers, strict=True):
+            plane[window] = part
+        if len(beyond):
+            spans = zip((channels, *window), places, strict=True)
+            axes = [(span.start or 0) + n * (span.step or 1) for span, n in spans]
+            new = np.stack([*axes, large]).astype(np.int32)
+            blocks = new[2] // BLOCK
+            for block in range(blocks.min(), blocks.max() + 1):
+                both = self.apart[block], new[:, blocks == block]
+                room = set_aside((4, sum(each.shape[1] for each in both)), np.int32)
+                self.apart[block] = np.concatenate(both, axis=1, out=room)
+            self.counts += np.bincount(new[0], minlength=len(self.counts))
+            while len(many := np.flatnonzero(MOST * self.counts > self.planes[0].size)):
+                self._widen(int(many[0]))
+
+    def _widen(self, channel: int) -> None:
+        narrow, mine = self.planes[channel], slice(channel, channel + 1)
+        everything, values = whole((narrow.shape[0], narrow.shape[1])), np.empty((1, *narrow.shape), np.float32)
+        self.read(everything, mine, values)
+        self.apart = [each[:, each[0] != channel] for each in self.apart]
+        self.planes[channel] = set_aside(narrow.shape, WIDER[narrow.dtype.type])
+        self.least[channel], self.counts[channel] = lowest(self.planes[channel].dtype), 0
+        self.write(everything, mine, values)
+
+
+def lowest(dtype: DTypeLike) -> float:
+    """Number of a type."""
+    return float(np.iinfo(dtype).min) if np.issubdtype(dtype, np.integer) else -math.inf
+
+
+class Strips:
+    """(channels, *shape), in strips of so many rows: see `Strip`; unit None: float32.
+
+    What is written lies in one strip, and what is read in steps does.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        shape: tuple[int, int],
+        rows: int,
+        unit: float | None,
+        device: torch.device,
+        centre: float = 0.0,
+    ) -> None:
+        self.channels, self.shape, self.rows, self.device = channels, shape, rows, device
+        narrow = np.int8 if channels * shape[0] * shape[1] > LITTLE else np.int16
+        self.kind = (np.float32, 1.0, 0.0) if unit is None else (narrow, unit, centre)
+        self.strips: list[Strip | None] = [None] * -(-shape[0] // rows)
 
     def spans(self) -> Iterator[slice]:
         """The rows of each strip."""
         return (slice(top, min(top + self.rows, self.shape[0])) for top in range(0, self.shape[0], self.rows))
 
+    @property
+    def nbytes(self) -> int:
+        """That they take."""
+        return sum(strip.nbytes for strip in self.strips if strip is not None)
+
     def read(self, window: Window, channels: slice = ALL) -> Tensor:
         """(1, C, h, w) float32."""
-        pieces = []
-        for n in range(window.rows.start // self.rows, (window.rows.stop - 1) // self.rows + 1):
+        rows, columns = window
+        counts = (len(range(each.start, each.stop, each.step or 1)) for each in window)
+        x = np.empty((len(range(self.channels)[channels]), *counts), np.float32)
+        for n in range(rows.start // self.rows, (rows.stop - 1) // self.rows + 1):
             strip, top = self.strips[n], n * self.rows
             if strip is None:
                 raise AssertionError("a strip was read before it was written, or after it was forgotten")
-            rows = slice(max(window.rows.start - top, 0), window.rows.stop - top, window.rows.step)
-            pieces.append(strip[channels, rows, window.columns])
-        x = (torch.cat(pieces, dim=1) if len(pieces) > 1 else pieces[0])[None].float()
-        return x if self.unit is None else x * (1 / self.unit)  # powers of two: exact
+            here = slice(max(rows.start - top, 0), min(rows.stop - top, self.rows), rows.step)
+            above = max(top - rows.start, 0)
+            strip.read(Window(here, columns), channels, x[:, above : above + here.stop - here.start])
+        return torch.from_numpy(x)[None].to(self.device)
 
     def write(self, window: Window, values: Tensor, channels: slice = ALL) -> None:
         """values (1, C, h, w)."""
         n = window.rows.start // self.rows
         strip, top = self.strips[n], n * self.rows
         if strip is None:
-            size = self.channels, min(self.rows, self.shape[0] - top), self.shape[1]
-            zeros = set_aside(size, np.float32 if self.unit is None else np.int16)
-            strip = self.strips[n] = torch.from_numpy(zeros).to(self.device)
-        values = values[0]
-        if self.unit is not None:
-            values = values * self.unit
-            if strip.dtype == torch.int16 and values.numel() and float(values.abs().amax()) >= 2**15:
-                strip = self.strips[n] = strip.int()
-        strip[channels, moved(window.rows, -top), window.columns] = values.to(strip.dtype)
+            shape = min(self.rows, self.shape[0] - top), self.shape[1]
+            strip = self.strips[n] = Strip(self.channels, shape, *self.kind)
+        strip.write(window._replace(rows=moved(window.rows, -top)), channels, values[0].cpu().numpy())
 
     def forget(self, row: int) -> None:
         """Give back the memory of strips that lie above a row."""

@@ -44,6 +44,11 @@ class Pass(NamedTuple):
     column: int
     valid: Tensor | None  # (C, h', w') bool: which of them exist; None: all
 
+    @property
+    def colours(self) -> bool:
+        """Is it of the colours alone? The low-pass's passes hold grey, too."""
+        return self.channels.start > 0
+
     def of(self, y: list[Tensor]) -> Tensor:
         """The coefficients of a list of parts: (B, C, h', w')."""
         return y[self.part][:, self.channels, self.row :: 2, self.column :: 2]

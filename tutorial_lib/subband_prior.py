@@ -10,6 +10,9 @@ the encoder computes is what the decoder computes.
 
 Contexts see the picture as it is known so far: the low-pass of each level, rebuilt by lifting in whole numbers from
 decoded coefficients, in units of the quantizer's step. So nothing that contexts see depends on floats.
+
+A part's string begins with a byte that shifts its tables (`table_offsets`): what this one picture has otherwise than
+the prior expects. Neither means nor contexts depend on it.
 """
 
 from collections.abc import Sequence
@@ -26,6 +29,7 @@ from tutorial_lib.prior import Prior, Strings
 from tutorial_lib.quality import LOWEST, ROW_SPACING, ROWS, QualityTable, given, one_quality, quality_map, step_of
 from tutorial_lib.rans import BitstreamError, Decoder, encode_with_positions
 from tutorial_lib.subband_networks import Level, LowPass, Pass, SymbolCallback
+from tutorial_lib.table_offsets import Counts, from_byte, shifted, to_byte
 from tutorial_lib.wavelet import band_sizes, join, join_whole, sizes
 from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, check, self_test, straight
 
@@ -43,6 +47,39 @@ class Decoded(NamedTuple):
     shape: tuple[int, int]
     parts: list[Tensor]
     features: list[Tensor]
+
+
+class Chosen(NamedTuple):
+    """The symbols k of a pass and the numbers of their tables, before offsets: (B, C, h', w') both."""
+
+    which: Pass
+    k: Tensor
+    table: Tensor
+
+    def of(self, b: int) -> tuple[NDArray, NDArray]:
+        """Those of one image that are coefficients: (n,) both."""
+        k, table = self.k[b], self.table[b]
+        if self.which.valid is not None:
+            k, table = k[self.which.valid], table[self.which.valid]
+        return k.flatten().int().cpu().numpy(), table.flatten().cpu().numpy()
+
+
+def fitted_offsets(passes: Sequence[Chosen], b: int) -> dict[tuple[int, bool], int]:
+    """For one image, of each part's grey and colours, the offset with which its symbols cost least."""
+    counts: dict[tuple[int, bool], Counts] = {}
+    for each in passes:
+        counts.setdefault((each.which.part, each.which.colours), Counts()).add(*each.of(b))
+    return {group: each.best() for group, each in counts.items()}
+
+
+def shifted_scales(passes: Sequence[Chosen]) -> list[Tensor]:
+    """The log-scales of the tables that each pass is coded with: (B, C, h', w') each."""
+    offsets = [fitted_offsets(passes, b) for b in range(len(passes[0].k))]
+    scales = []
+    for which, _, table in passes:
+        mine = torch.tensor([each[which.part, which.colours] for each in offsets], device=table.device)
+        scales.append(laplace.log_scale_of((table + mine[:, None, None, None]).clamp(0, laplace.TABLES - 1)))
+    return scales
 
 
 class SubbandPrior(Prior):
@@ -122,15 +159,40 @@ class SubbandPrior(Prior):
         """
         rated: list[list[Tensor]] = [[] for _ in range(self.parts)]
 
-        def rate(which: Pass, m: Tensor, s: Tensor) -> Tensor:
-            s = laplace.clamp_log_scale(s) if self.training else laplace.log_scale_of(laplace.indexes(s))
-            k = laplace.choose(which.of(y.parts) - m.detach(), laplace.savings(s))
-            log2 = laplace.log2_likelihood(k + (m.detach() - m), s)
+        def rated_as(which: Pass, k: Tensor, s: Tensor) -> None:
+            log2 = laplace.log2_likelihood(k, s)
             rated[which.part].append((log2 if which.valid is None else log2.masked_fill(~which.valid, 0.0)).flatten(1))
+
+        def rate(which: Pass, m: Tensor, s: Tensor) -> Tensor:
+            s = laplace.clamp_log_scale(s)
+            k = laplace.choose(which.of(y.parts) - m.detach(), laplace.savings(s))
+            rated_as(which, k + (m.detach() - m), s)
             return k
 
-        y_hat = self.scan(y.shape, given(condition), rate, whole=self.rounds or not self.training)
+        if self.training:
+            y_hat = self.scan(y.shape, given(condition), rate, whole=self.rounds)
+        else:
+            y_hat, passes = self.chosen(y, given(condition))
+            for (which, k, _), s in zip(passes, shifted_scales(passes), strict=True):
+                rated_as(which, k, s)
         return y_hat, {f"part{n}": torch.exp2(torch.cat(each, dim=1)) for n, each in enumerate(rated)}
+
+    def choose(self, r: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Whole numbers for r = y − m, and the numbers of the tables that log-scales s give: (B, C, h', w') all."""
+        index = laplace.indexes(s)
+        first, further = (table.index_select(0, index.flatten()).view_as(s) for table in self.saved)
+        return laplace.choose(r, (first, further)), index
+
+    def chosen(self, y: Coefficients, quality: Tensor) -> tuple[Decoded, list[Chosen]]:
+        """ŷ, and pass by pass what will be coded."""
+        passes: list[Chosen] = []
+
+        def note(which: Pass, m: Tensor, s: Tensor) -> Tensor:
+            k, index = self.choose(which.of(y.parts) - m, s)
+            passes.append(Chosen(which, k, index))
+            return k
+
+        return self.scan(y.shape, quality, note, whole=True), passes
 
     def build_coder(self) -> None:
         """Make the tables. Raises ValueError for diverged weights, or where this machine's sums are not exact."""
@@ -150,26 +212,21 @@ class SubbandPrior(Prior):
         quality = one_quality(condition)
         if not all(bool(part.isfinite().all()) for part in y.parts):
             raise ValueError("the coefficients hold NaN or infinity: look at the picture.")
-        symbols: list[NDArray] = []  # of each pass, (B, n), and with which tables they are coded
-        indexes: list[NDArray] = []
-        ends = np.zeros(self.parts, dtype=np.int64)  # how many symbols an image has up to the end of each part
-
-        def write(which: Pass, m: Tensor, s: Tensor) -> Tensor:
-            index = laplace.indexes(s)
-            first, further = (table.index_select(0, index.flatten()).view_as(s) for table in self.saved)
-            k = laplace.choose(which.of(y.parts) - m, (first, further))
-            symbols.append(flat(k.int(), which.valid))
-            indexes.append(flat(index, which.valid))
-            ends[which.part :] += symbols[-1].shape[1]
-            return k
-
-        self.scan(y.shape, quality, write, whole=True)
+        _, passes = self.chosen(y, quality)
         strings: list[list[bytes]] = [[] for _ in range(self.parts)]
         for b in range(len(quality)):
-            mine, tables = (np.concatenate([each[b] for each in arrays]) for arrays in (symbols, indexes))
-            stream, cuts = encode_with_positions(mine, tables, self.holder.coder.tables, ends)
-            for pieces, begin, end in zip(strings, [0, *cuts], cuts, strict=False):
-                pieces.append(stream[begin:end])
+            offsets = fitted_offsets(passes, b)
+            symbols, indexes = zip(*(each.of(b) for each in passes), strict=True)
+            tables = [shifted(i, offsets[p.which.part, p.which.colours]) for p, i in zip(passes, indexes, strict=True)]
+            ends = np.zeros(self.parts, dtype=np.int64)  # how many symbols there are up to the end of each part
+            for each, mine in zip(passes, symbols, strict=True):
+                ends[each.which.part :] += len(mine)
+            stream, cuts = encode_with_positions(
+                np.concatenate(symbols), np.concatenate(tables), self.holder.coder.tables, ends
+            )
+            for part, (begin, end) in enumerate(zip([0, *cuts], cuts, strict=False)):
+                shift = to_byte(*(offsets.get((part, colours), 0) for colours in (False, True)))
+                strings[part].append(shift + stream[begin:end])
         return strings
 
     @torch.no_grad()
@@ -182,11 +239,14 @@ class SubbandPrior(Prior):
             raise BitstreamError("the parts are of different numbers of pictures.")
         quality = one_quality(condition)
         tables = self.holder.coder.tables
-        decoders = [Decoder(b"".join(pieces), tables) for pieces in zip(*given_parts, strict=True)]
+        images = list(zip(*given_parts, strict=True))
+        offsets = [[from_byte(piece) for piece in pieces] for pieces in images]
+        decoders = [Decoder(b"".join(piece[1:] for piece in pieces), tables) for pieces in images]
 
         def read(which: Pass, m: Tensor, s: Tensor) -> Tensor:
             index = flat(laplace.indexes(s), which.valid)  # (B, n)
-            k = torch.from_numpy(np.stack([d.pop(i) for d, i in zip(decoders, index, strict=True)])).to(m)
+            shifts = [shifted(i, each[which.part][which.colours]) for i, each in zip(index, offsets, strict=True)]
+            k = torch.from_numpy(np.stack([d.pop(i) for d, i in zip(decoders, shifts, strict=True)])).to(m)
             if which.valid is None:
                 return k.view_as(m)
             filled = torch.zeros_like(m)

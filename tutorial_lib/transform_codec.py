@@ -69,6 +69,7 @@ class TransformCodec(nn.Module):
     default_effort: int = 0
     searched_pixels: int | None = None  # larger pictures are not searched unless an effort is asked for; None: all are
     halvings: int = 0  # how often `decode` can halve a picture's sides
+    revision: int = 0  # of what a decoder makes of the same weights and strings: part of the fingerprint
     checkpoint: str | None = None  # the file, among those that come with the course, that `load()` takes
 
     def __init__(self, analysis: nn.Module, synthesis: nn.Module, prior: Prior, stride: int) -> None:
@@ -352,9 +353,10 @@ class TransformCodec(nn.Module):
         """16 hex digits that tell this decoder's tables, weights, name and settings from all others.
 
         The analysis, and what the prior calls `encoder_only`, is left out: a better encoder is no other decoder. Nor
-        does it cover the factory's code: who changes what a decoder computes gives it another name.
+        does it cover the code: who changes what a decoder makes of the same weights counts `revision` up.
         """
-        digest = hashlib.sha256(json.dumps([self.name, self.settings], sort_keys=True).encode())
+        named = [self.name, self.settings, *([self.revision] if self.revision else [])]
+        digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode())
         encoder = ("analysis.", *(f"prior.{prefix}" for prefix in self.prior.encoder_only))
         for name, value in sorted(self.state_dict().items()):
             if not name.startswith(encoder):

@@ -27,8 +27,7 @@ from tutorial_lib.evaluation.classical import decode, jpeg_at_most
 from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.files.images import from_pil, to_float, to_pil
 from tutorial_lib.files.pictures import to_rgb8
-from tutorial_lib.subband_networks import Pass
-from tutorial_lib.subband_prior import Coefficients, SubbandPrior
+from tutorial_lib.subband_prior import Coefficients, SubbandPrior, shifted_scales
 from tutorial_lib.workbench.figures import draw_image, image_element, picture_file, plt, show
 from tutorial_lib.workbench.photos import PHOTOS, photo
 
@@ -175,14 +174,9 @@ def look_inside(image: Tensor, quality: int) -> Inside:
 
 def _bits_of(y: Coefficients, condition: Tensor, spent: list[Tensor]) -> list[float]:
     """Fill `spent` with each coefficient's bits, and give the sum of each part."""
-
-    def rate(which: Pass, m: Tensor, s: Tensor) -> Tensor:
-        s = laplace.log_scale_of(laplace.indexes(s))
-        k = laplace.choose(which.of(y.parts) - m, laplace.savings(s))
+    _, passes = cast(SubbandPrior, codec().prior).chosen(y, condition)
+    for (which, k, _), s in zip(passes, shifted_scales(passes), strict=True):
         which.of(spent).copy_(-laplace.log2_likelihood(k, s))
-        return k
-
-    cast(SubbandPrior, codec().prior).scan(y.shape, condition, rate, whole=True)
     return [part.sum().item() for part in spent]
 
 
