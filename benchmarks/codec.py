@@ -2,10 +2,9 @@
 
     python benchmarks/codec.py [--rounds 5] [--threads 2] [--quality 50] [--checkpoint CKPT] [--cpu] [--check]
 
-compress, at effort 0, and decompress, tensors in and out, both codecs in one run: in each round both encode and decode
-once, one after the other, so that whatever else the machine does hits both. "ours / theirs" is the median over the
-rounds of the ratio. Ours is the checkpoint that ships; theirs has its weights at random (they do not change its time
-much; the lengths of its strings do: at random weights they are short, which is in its favour).
+compress, at effort 0, and decompress, tensors in and out, compared as `side_by_side.py` says. Ours is the checkpoint
+that ships; theirs has its weights at random (they do not change its time much; the lengths of its strings do: at random
+weights they are short, which is in its favour). `bench.py` has other sizes, and other models of CompressAI's.
 
 Then each stage of ours: median seconds in these same rounds, and thousands of multiplications a pixel.
 
@@ -14,17 +13,16 @@ Then each stage of ours: median seconds in these same rounds, and thousands of m
 """
 
 import argparse
-import statistics
 import sys
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import torch
-from priors import kodak_sized
-from torch import nn
+from side_by_side import Rounds, cpu_seconds, each_round
 
 from tutorial_lib import subband_prior
 from tutorial_lib.codec import Codec
@@ -93,16 +91,6 @@ def watched(codec: Codec, now: Callable[[], float]) -> StopWatch:
     return watch
 
 
-def both_ways(codec: nn.Module, x: torch.Tensor, options: dict, now: Callable[[], float]) -> tuple[float, float]:
-    """Seconds of compress and of decompress."""
-    with torch.no_grad():
-        begin = now()
-        output = codec.compress(x, **options)
-        middle = now()
-        codec.decompress(**output, **options)
-        return middle - begin, now() - middle
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -113,50 +101,56 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help=f"fail if ours / theirs is above {MOST}")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    now = time.process_time if options.cpu else time.perf_counter
+    now = cpu_seconds if options.cpu else time.perf_counter
     if compressai() is None:
         parser.error("CompressAI is not installed here.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from compressai.models import ScaleHyperprior
+        from models import cat, strings_of
 
     torch.manual_seed(0)
-    theirs = ScaleHyperprior(128, 192).eval()
-    theirs.update(force=True)
+    theirs = ScaleHyperprior(128, 192)
+    their_compress, their_decompress = strings_of(theirs)
     try:
-        ours, x = Codec.load(options.checkpoint), kodak_sized()
+        ours, x = Codec.load(options.checkpoint), cat((512, 768))
     except ValueError as error:
         parser.error(str(error))
     quality = {"quality": options.quality}
-    encoder, decoder = encoder_and_decoder(ours, x, options.quality)  # compiles, and fills the caches, too
-    output = theirs.compress(x)
-    their_kmac = [
-        kmac_per_pixel(multiplications(theirs, run), x)
-        for run in (lambda: theirs.compress(x), lambda: theirs.decompress(**output))
-    ]
-    watch = watched(ours, now)
-    rounds, stages = [], []
-    for _ in range(options.rounds):
-        mine = both_ways(ours, x, quality, now)
-        stages.append(watch.stages())
-        rounds.append((mine, both_ways(theirs, x, {}, now)))
+    encoder, decoder = encoder_and_decoder(ours, x, options.quality)
+    output, their_output = ours.compress(x, **quality), their_compress(x)
+    runs = {"compress": lambda: their_compress(x), "decompress": lambda: their_decompress(their_output)}
+    their_kmac = {way: kmac_per_pixel(multiplications(theirs, run), x) for way, run in runs.items()}
+    watch, stages = watched(ours, now), []
 
-    size = f"{x.shape[-1]} × {x.shape[-2]}, {torch.get_num_threads()} thread(s), {options.rounds} rounds"
+    def decompress() -> None:
+        ours.decompress(**output, **quality)
+        stages.append(watch.stages())
+
+    calls = {
+        "compress": lambda: ours.compress(x, **quality),
+        "decompress": decompress,
+        **{f"their {way}": run for way, run in runs.items()},
+    }
+    times = Rounds(options.rounds, now=now).interleaved(calls)
+    done = len(times["compress"])
+    stages = stages[-done:]  # not those of the warm-up
+
+    size = f"{x.shape[-1]} × {x.shape[-2]}, {torch.get_num_threads()} thread(s), {done} rounds"
     clock = "processor time" if options.cpu else "time on the clock"
     print(f"| {size}, quality {options.quality}, {clock} | ours, s | theirs, s | ours / theirs | kMAC/pixel | theirs |")
     print("|---|---|---|---|---|---|")
-    our_kmac = [kmac_per_pixel(counted, x) for counted in (encoder, decoder)]
-    rows = {"compress": (0, 1), "decompress": (1, 2), "both": (0, 2)}
-    for name, (first, last) in rows.items():
-        pairs = [(sum(mine[first:last]), sum(other[first:last])) for mine, other in rounds]
-        ratio = statistics.median(mine / other for mine, other in pairs)
-        mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
-        kmac = " | ".join(f"{sum(side[first:last]):.1f}" for side in (our_kmac, their_kmac))
-        print(f"| {name} | {mine:.3f} | {other:.3f} | {ratio:.2f} | {kmac} |")
+    our_kmac = {way: kmac_per_pixel(counted, x) for way, counted in (("compress", encoder), ("decompress", decoder))}
+    rows = {"compress": ("compress",), "decompress": ("decompress",), "both": ("compress", "decompress")}
+    for name, ways in rows.items():
+        mine, other = (each_round(*(times[f"{whose}{way}"] for way in ways)) for whose in ("", "their "))
+        ratio = median(a / b for a, b in zip(mine, other, strict=True))
+        kmac = " | ".join(f"{sum(each[way] for way in ways):.1f}" for each in (our_kmac, their_kmac))
+        print(f"| {name} | {median(mine):.3f} | {median(other):.3f} | {ratio:.2f} | {kmac} |")
     for stage, prefixes in STAGES.items():
         counted = encoder if stage.startswith("compress") else decoder
         kmac = sum(kmac_per_pixel(counted, x, prefix) for prefix in prefixes)
-        seconds = statistics.median(each[stage] for each in stages)
+        seconds = median(each[stage] for each in stages)
         print(f"| {stage} | {seconds:.3f} | | | {f'{kmac:.1f}' if prefixes else '–'} | |")
     if options.check and ratio > MOST:
         sys.exit(f"ours takes {ratio:.2f} of the time of CompressAI's hyperprior, more than {MOST}.")

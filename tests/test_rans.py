@@ -198,7 +198,7 @@ def test_size_is_the_information(random_tables):
         ([1], ["0"], "indexes must be integers"),
         ([1], [1], "indexes must lie in 0 ... 0"),
         ([1], [-1], "indexes must lie in 0 ... 0"),
-        ([1, 1], [0, 2**40], "indexes must be whole"),
+        ([1, 1], [0, 2**40], "indexes must lie in 0 ... 0"),
         ([1, 2], [0], "same shape"),
         ([[1, 2]], [0, 0], "same shape"),
         ([], [0], "same shape"),

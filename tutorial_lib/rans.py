@@ -57,6 +57,7 @@ PRECISION = 16  # bits: every row of the tables ends with 2^16
 LOW = 2**31  # the state's lower bound, and where it begins
 MAX_DIGITS = 9  # an escape's r is below 2^33
 WORD = 2**32 - 1  # selects the lower 32 bits
+ONE = np.uint64(1)  # positions in tables are unsigned: with a sign, Numba asks of each whether it counts from the end
 
 
 @compiled
@@ -91,7 +92,7 @@ def _encode(x, symbols, indexes, cdf, length, offset, words):
     """Fill `words` from its end, from state x on. Returns the state, and which word was written last."""
     p = len(words)
     for i in range(len(symbols) - 1, -1, -1):
-        t = indexes[i]
+        t = np.uint64(indexes[i])
         v = np.int64(symbols[i]) - offset[t]
         escape = np.int64(length[t]) - 2  # the row's last symbol, and n: as many are in front of it
         if v < 0 or v >= escape:
@@ -103,8 +104,9 @@ def _encode(x, symbols, indexes, cdf, length, offset, words):
             for j in range(digits - 1, -1, -1):  # last first, as with the symbols
                 x, p = _push_nibble(x, p, words, r >> 4 * j & 15)
             x, p = _push_nibble(x, p, words, digits)
-        start = np.int64(cdf[t, v])
-        freq = cdf[t, v + 1] - start
+        n = np.uint64(v)
+        start = np.int64(cdf[t, n])
+        freq = cdf[t, n + ONE] - start
         if x >> 47 >= freq:  # x >= freq * 2^47, without overflow
             p -= 1
             words[p] = x & WORD
@@ -118,15 +120,16 @@ def _encode(x, symbols, indexes, cdf, length, offset, words):
 def _decode(words, x, p, indexes, cdf, length, offset, first_symbols, symbols):
     """Fill `symbols`, from state x on; p is the word to read next. Each is read once, and only while there is one."""
     for i in range(len(indexes)):
-        t = indexes[i]
+        t = np.uint64(indexes[i])
         c = x & 0xFFFF
-        k = np.int64(first_symbols[t, c * PARTS >> PRECISION])
-        while cdf[t, k + 1] <= c:
-            k += 1
-        start = np.int64(cdf[t, k])
-        x = (cdf[t, k + 1] - start) * (x >> PRECISION) + c - start
+        n = np.uint64(first_symbols[t, c * PARTS >> PRECISION])
+        while cdf[t, n + ONE] <= c:
+            n += ONE
+        start = np.int64(cdf[t, n])
+        x = (cdf[t, n + ONE] - start) * (x >> PRECISION) + c - start
         if x < LOW:
             x, p = _refill(x, p, words)
+        k = np.int64(n)
         if k == length[t] - 2:  # the escape
             digits, x, p = _pop_nibble(x, p, words)
             if digits > MAX_DIGITS:
@@ -309,10 +312,9 @@ def _checked_indexes(indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]
     indexes = np.asarray(indexes)
     if indexes.size and indexes.dtype.kind not in "iu":
         raise ValueError(f"indexes must be integers, not {indexes.dtype}.")
-    indexes = as_int32(indexes, "indexes")
     if indexes.size and not 0 <= indexes.min() <= indexes.max() < len(tables.length):
         raise ValueError(f"indexes must lie in 0 ... {len(tables.length) - 1}, the numbers of the tables.")
-    return indexes
+    return indexes.astype(np.int32, copy=False)
 
 
 def _check_precision(tables: CdfTables) -> None:
