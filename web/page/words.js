@@ -1,0 +1,31 @@
+/** Numbers and names, as the page writes them. */
+
+/** @param {number} count */
+export function bytes(count) {
+  return `${whole(count)} bytes`;
+}
+
+/** A whole number with commas between thousands. @param {number} count */
+export function whole(count) {
+  return count.toLocaleString("en-US");
+}
+
+/** @param {number} width @param {number} height */
+export function size(width, height) {
+  return `${width} × ${height}`;
+}
+
+/** @param {number} value */
+export function seconds(value) {
+  return value.toFixed(2);
+}
+
+/** @param {number} part of 1 */
+export function percent(part) {
+  return `${(100 * part).toFixed(1)} %`;
+}
+
+/** A file's name without its ending. @param {string} name */
+export function stem(name) {
+  return name.replace(/\.[^.]*$/, "") || "picture";
+}
