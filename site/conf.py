@@ -49,7 +49,8 @@ mathjax_path = "mathjax/tex-chtml.js"
 html_theme = "sphinx_book_theme"
 html_title = "Learned Image Compression"
 html_static_path = [str(HERE / "static")]
-html_css_files = ["course.css"]
+html_css_files = ["course.css", "frames.css"]
+html_js_files = [("frames.js", {"defer": "defer"})]
 html_favicon = str(HERE / "static/favicon.svg")
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_copy_source = True
@@ -88,7 +89,7 @@ def docstring_to_rest(app: Sphinx, what: str, name: str, obj: object, options: o
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
-    """What stands beside the pages: MathJax, the pictures, and the notebooks as they are, for downloading."""
+    """What stands beside the pages: MathJax, the pictures, the decoder, and the notebooks as they are, to download."""
     if error is not None:
         return
     out = Path(app.outdir)
@@ -99,6 +100,9 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     shutil.copytree(mathjax / fonts, out / "_static/mathjax" / fonts, dirs_exist_ok=True)
     shutil.copy(mathjax / "tex-chtml.js", out / "_static/mathjax/tex-chtml.js")
     shutil.copytree(Path(app.srcdir).parent / "pictures", out / "pictures", dirs_exist_ok=True)
+    shutil.rmtree(out / "web", ignore_errors=True)
+    if (ROOT / "build/web/page/index.html").exists():  # the page that opens .lic files; `make web` makes it
+        shutil.copytree(ROOT / "build/web", out / "web")
     for notebook in (out / "_sources/notebooks").glob("*.ipynb"):
         shutil.copy(ROOT / "notebooks" / notebook.name, notebook)
     for path in out.rglob("*.map"):  # for those who debug the theme

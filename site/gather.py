@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import sliders
 from links import CARDS, page_of, rewrite, without_remote_pictures
 from notebook_pages import page_of_notebook
 from pictures import Pictures
@@ -20,6 +21,8 @@ from repository import BRANCH, ROOT, repository_url
 from tutorial_lib import course
 
 PAGES = Path(__file__).parent / "pages"
+WEB = ROOT / "build/web"  # the decoder in JavaScript with its page and samples, where `make web` has made them
+OPEN = "<!-- open -->"  # where a page has the link to it
 FLOORS = ("files", "evaluation")  # folders of the package whose modules have a page of the reference
 
 
@@ -59,13 +62,14 @@ class Site:
     def front_page(self) -> None:
         if self.claims:
             self.write("look_up/claims.md", self.markdown("README.md", self.claims))
-        self.write("index.md", self.markdown("README.md", self.front) + "\n\n" + self.contents())
+        title, picture, rest = self.markdown("README.md", self.front).split("\n\n", 2)
+        self.write("index.md", "\n\n".join([title, picture, opener(), rest, self.contents()]))
 
     def contents(self) -> str:
         """The tables of contents that fill the sidebar, of what there is."""
         parts = {
             "The notebooks": [f"notebooks/{path.name}" for path in notebooks()],
-            "To look up": ["look_up/glossary.md", "look_up/claims.md", "look_up/scoreboard.md"],
+            "To look up": ["look_up/glossary.md", "look_up/claims.md", "look_up/scoreboard.md", "look_up/decoder.md"],
             "For teachers": ["teach/instructor.md"],
             "The package": ["reference/index.md"],
             "Measured": sorted(str(path.relative_to(self.folder)) for path in self.folder.glob("measured/*.md")),
@@ -83,7 +87,12 @@ class Site:
         for path in notebooks():
             notebook = nbformat.read(path, as_version=4)
             colab = self.colab(path.name)
-            page_of_notebook(notebook, self.pictures, "../pictures", colab)
+            frames = sliders.read(sliders.FOLDER / path.stem)
+            if frames and not sliders.are_fresh(frames, notebook):
+                again = f"make frames NOTEBOOKS=notebooks/{path.name}"
+                print(f"{path.stem} draws something else than its frames show, so its page gets no slider: {again}")
+                frames = None
+            page_of_notebook(notebook, self.pictures, "../pictures", colab, frames)
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
                     cell.source = self.markdown(f"notebooks/{path.name}", cell.source)
@@ -146,6 +155,12 @@ class Site:
         licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
         self.write("project/licence.md", f"# Licence\n\n```{{code-block}} text\n:class: wrapped\n\n{licence}\n```")
 
+    def decoder(self) -> None:
+        """The files that the page about the decoder shows."""
+        shutil.copytree(ROOT / "web/decoder", self.folder / "web/decoder")
+        if not (WEB / "page/index.html").exists():
+            print("The site gets no page that opens .lic files: `make web` makes it, before `make site`.")
+
     def everything(self) -> None:
         self.notebooks()
         self.scoreboard()
@@ -153,9 +168,10 @@ class Site:
         self.reference()
         self.measured()
         self.project()
+        self.decoder()
         for path in PAGES.rglob("*.md"):
             name = str(path.relative_to(PAGES))
-            self.write(name, self.markdown(f"site/pages/{name}"))
+            self.write(name, self.markdown(f"site/pages/{name}").replace(OPEN, opener("../")))
         self.front_page()
         self.pictures.sweep()
 
@@ -176,6 +192,18 @@ def split_claims(readme: str) -> tuple[str, str, str]:
         return readme, "", ""
     title = re.sub(r"^Appendix: ", "", found[1])
     return readme.replace(found[0], ""), f"# {title[0].upper()}{title[1:]}\n{found[2]}", found[1]
+
+
+def opener(up: str = "") -> str:
+    """The way to the page that opens .lic files, for the front page; nothing where there is no such page.
+
+    up: for a page that lies deeper, the way to the front page's folder.
+    """
+    if not (WEB / "page/index.html").exists():
+        return ""
+    more = "" if up else ' <a href="look_up/decoder.html">How that works.</a>'
+    link = f'<a href="{up}web/page/index.html">Open a .lic file, or a sample.</a>{more}'
+    return f"```{{admonition}} The decoder in your browser\n:class: tip\n{link}\n```"
 
 
 def scoreboard_page(board: dict) -> str:

@@ -5,7 +5,8 @@ What is changed, in the copy only:
 - PNG, JPEG and GIF outputs, and those that stand in HTML as data, become `<img>` of WebP files, with their alternative
   text and their size, so that nothing jumps while the page loads;
 - the set-up cell is folded;
-- a widget, which needs a kernel, becomes a sentence that says where it moves.
+- a widget, which needs a kernel, becomes a slider over frames that were drawn beforehand (sliders.py); where there are
+  none, a sentence that says where it moves.
 """
 
 import base64
@@ -14,31 +15,41 @@ import re
 
 from nbformat import NotebookNode
 from pictures import Pictures
+from sliders import WIDGET, Frames, as_html, up_to_the_widget
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif")
 DATA_IMAGE = re.compile(r'<img\b[^>]*\bsrc="data:image/(?:png|jpeg|gif|webp);base64,([^"]+)"[^>]*>')
 SOURCE = re.compile(r'src="data:[^"]*"')
 
 
-def page_of_notebook(notebook: NotebookNode, pictures: Pictures, pictures_at: str, colab: str | None) -> NotebookNode:
+def page_of_notebook(
+    notebook: NotebookNode, pictures: Pictures, pictures_at: str, colab: str | None, frames: Frames | None = None
+) -> NotebookNode:
     """Turn a notebook into its page, in place, and return it.
 
     pictures_at: where the page finds the folder of pictures. colab: the notebook's address on Colab, if it has one.
+    frames: of the notebook's widget, if there are any.
     """
+    where = f'<a href="{html.escape(colab)}">on Colab</a> or in JupyterLab' if colab else "in JupyterLab or on Colab"
     notebook.metadata.setdefault("language_info", {"name": "python"})
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if code:
         code[0].metadata["tags"] = [*code[0].metadata.get("tags", []), "hide-input"]
+    framed = up_to_the_widget(notebook)[-1] if frames else None
     for cell in code:
-        cell.outputs = [_light(output, pictures, pictures_at, colab) for output in cell.outputs]
+        widget = _stand_in(where)
+        if frames and cell is framed:
+            widget = as_html(frames, pictures, pictures_at, where)
+            # What the widget drew first is one of the frames.
+            cell.outputs = [output for output in cell.outputs if "text/html" not in output.get("data", {})]
+        cell.outputs = [_light(output, pictures, pictures_at, widget) for output in cell.outputs]
     return notebook
 
 
-def _light(output: NotebookNode, pictures: Pictures, pictures_at: str, colab: str | None) -> NotebookNode:
+def _light(output: NotebookNode, pictures: Pictures, pictures_at: str, widget: str) -> NotebookNode:
     data = output.get("data", {})
     if WIDGET in data:
-        return _html(output, _stand_in(colab))
+        return _html(output, widget)
     for kind in IMAGES:
         if kind in data:
             about = output.get("metadata", {}).get(kind, {})
@@ -63,7 +74,6 @@ def _html(output: NotebookNode, source: str) -> NotebookNode:
     return output
 
 
-def _stand_in(colab: str | None) -> str:
-    where = f'<a href="{html.escape(colab)}">on Colab</a> or in JupyterLab' if colab else "in JupyterLab or on Colab"
+def _stand_in(where: str) -> str:
     says = f"Here is a widget. It computes as you move it, so it needs Python: run the notebook {where}."
     return f'<p class="widget">{says}</p>'

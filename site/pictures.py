@@ -12,6 +12,8 @@ from PIL import Image
 
 MOST_COLOURS = 4096  # of a drawing, its smoothed edges included
 QUALITY = 88
+HEAVY = 100_000  # bytes of a WebP file that is not taken as it is, but at LOWER: a page with several would be too heavy
+LOWER = 75
 
 
 class Pictures:
@@ -27,9 +29,13 @@ class Pictures:
         name = f"{hashlib.sha256(data).hexdigest()[:20]}.webp"
         with Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
+            as_it_is = picture.format == "WEBP" and len(data) <= HEAVY
+            if picture.format == "WEBP" and not as_it_is:
+                name = name.replace(".", "-lower.")
             self.used.add(name)
             if not (self.folder / name).exists():
-                (self.folder / name).write_bytes(data if picture.format == "WEBP" else webp(picture))
+                lower = LOWER if picture.format == "WEBP" else QUALITY
+                (self.folder / name).write_bytes(data if as_it_is else webp(picture, lower))
         return name, width, height
 
     def sweep(self) -> None:
@@ -39,13 +45,13 @@ class Pictures:
                 path.unlink()
 
 
-def webp(picture: Image.Image) -> bytes:
+def webp(picture: Image.Image, quality: int = QUALITY) -> bytes:
     """The picture (or each frame of an animation) as the bytes of a WebP file."""
     file = io.BytesIO()
     if getattr(picture, "is_animated", False):
-        picture.save(file, "webp", save_all=True, quality=QUALITY, method=2)
+        picture.save(file, "webp", save_all=True, quality=quality, method=2)
         return file.getvalue()
     colours = picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB")
     drawing = colours.getcolors(MOST_COLOURS) is not None
-    colours.save(file, "webp", lossless=drawing, quality=60 if drawing else QUALITY, method=3)
+    colours.save(file, "webp", lossless=drawing, quality=60 if drawing else quality, method=3)
     return file.getvalue()
