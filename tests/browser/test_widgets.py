@@ -1,0 +1,114 @@
+"""Every widget of every notebook: it is run, each control is moved there and back, and the picture follows.
+
+How long that takes is printed in the end; no test depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# Shown is all of a cell's output that is no control; while it is being replaced, it may be empty for a moment.
+WATCH = """cell => {
+    const area = cell.querySelector('.jp-Cell-outputArea');
+    const shown = () => [...area.querySelectorAll('.jp-RenderedHTMLCommon, .widget-html-content')]
+        .map(element => element.innerHTML).join('');
+    const ready = () => shown() !== ''
+        && [...area.querySelectorAll('img')].every(image => image.complete && image.naturalWidth > 0);
+    const start = () => {
+        const before = shown(), height = area.offsetHeight;
+        let begun = null, lowest = height;
+        window.redraw = null;
+        for (const kind of ['pointerdown', 'change'])
+            area.addEventListener(kind, () => { begun ??= performance.now(); }, {capture: true, once: true});
+        const look = () => {
+            lowest = Math.min(lowest, area.offsetHeight);
+            if (begun !== null && shown() !== before && ready())
+                window.redraw = {milliseconds: performance.now() - begun, shrunk: height - lowest};
+            else requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+    };
+    window.watch = {shown, ready, start};
+}"""
+
+
+# Least, most and now; what its ARIA attributes say is rounded.
+POSITIONS = """target => {
+    const {range} = target.noUiSlider.options;
+    return [range.min, range.max, target.noUiSlider.get(true)].map(Number);
+}"""
+
+
+def widgets() -> list[tuple[str, int]]:
+    """The notebook and the cell of each, by the outputs that the notebooks are stored with."""
+    return [
+        (path.stem, index)
+        for path in NOTEBOOKS
+        for index, cell in enumerate(nbformat.read(path, 4).cells)
+        if any(WIDGET in output.get("data", {}) for output in cell.get("outputs", []))
+    ]
+
+
+@pytest.fixture(scope="module")
+def note(measured: list[str]) -> Callable[..., None]:
+    """note(notebook, control, redraws): a row of the table that is printed in the end."""
+    measured += ["| notebook | control | redrawn after, ms | shrunk meanwhile, pixels |", "|---|---|---|---|"]
+
+    def add(notebook: str, control: str, redraws: list[dict]) -> None:
+        times = ", ".join(f"{each['milliseconds']:.0f}" for each in redraws)
+        measured.append(f"| {notebook} | {control} | {times} | {max(each['shrunk'] for each in redraws)} |")
+
+    return add
+
+
+def test_each_notebook_has_a_widget() -> None:
+    assert {name for name, _ in widgets()} == {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize(("name", "index"), widgets())
+def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
+    lab.open(f"{name}.ipynb")
+    lab.run_up_to(index)
+    cell, page = lab.cell(index), lab.page
+    cell.locator(".jupyter-widgets").first.wait_for()
+    cell.evaluate(WATCH)
+    page.wait_for_function("() => watch.ready()")
+    first = page.evaluate("() => watch.shown()")
+
+    def redraws(move: Callable, positions: list) -> Iterator[dict]:
+        for position in positions:
+            page.evaluate("() => watch.start()")
+            move(position)
+            page.wait_for_function("() => window.redraw")
+            yield page.evaluate("() => window.redraw")
+
+    def label(control) -> str:
+        return control.locator(".widget-label").first.inner_text()
+
+    for slider in cell.locator(".widget-hslider").all():
+        low, high, now = slider.locator(".noUi-target").evaluate(POSITIONS)
+        track = slider.locator(".noUi-base")
+        there = low + (high - low) / 4 if now > (low + high) / 2 else high - (high - low) / 4
+
+        def click_at(value: float, track=track, low=low, high=high) -> None:
+            track.scroll_into_view_if_needed()
+            box = track.bounding_box()
+            share = (value - low) / (high - low)
+            page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+
+        note(name, label(slider), list(redraws(click_at, [there, now])))
+    for choice in cell.locator("select").all():
+        now = choice.input_value()
+        others = [each for each in choice.locator("option").all_inner_texts() if each != now]
+        note(name, label(choice.locator("xpath=..")), list(redraws(choice.select_option, [*others, now])))
+    cell.screenshot(path=screenshots / f"{name}_{index}.png")
+    assert page.evaluate("() => watch.shown()") == first  # back where it stood, it shows what it showed
+    assert lab.failures() == []
+    assert lab.said == []
