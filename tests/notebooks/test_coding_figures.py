@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
 from fractions import Fraction
 from itertools import pairwise, product
 
 import pytest
-from PIL import Image
 
 from tutorial_lib.workbench import coding_figures as figures
 from tutorial_lib.workbench.figures import plt
@@ -67,19 +65,3 @@ def test_a_carry_out_of_the_number_is_refused(one_sentence) -> None:
 def test_a_push_leads_to_the_xth_number_of_the_symbol(symbol: str) -> None:
     owned = [number for number in range(400) if "aaaaaabbbc"[number % 10] == symbol]
     assert [figures.count_of(symbol, x, COUNTS) for x in range(40)] == owned[:40]
-
-
-def test_an_animation_is_short_and_small() -> None:
-    states = [2, 8, 12, 20, 68]
-    frames = [figures.state_figure(states[: n + 1], "baab"[:n], COUNTS, 80) for n in range(5)]
-    data = figures.animation_file(frames, [100, 200, 300, 400, 500])
-    for frame in frames:
-        plt.close(frame)
-    picture = Image.open(io.BytesIO(data))
-    assert getattr(picture, "n_frames", 1) == 5 and len(data) < 300_000
-
-
-def test_frames_without_durations_are_refused(one_sentence) -> None:
-    with pytest.raises(ValueError, match="0 frames need as many durations, not 1") as raised:
-        figures.animation_file([], [100])
-    assert one_sentence(raised.value)

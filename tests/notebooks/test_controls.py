@@ -38,6 +38,7 @@ def test_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (part.value, part.min, part.max, part.step, part.description) == (0.5, -1, 1, 0.25, "λ")
     assert whole.continuous_update and not part.continuous_update
     assert kind.value == "b" and kind.options == ("b", "a")
+    assert {each.style.description_width for each in box.children} == {"6ch"}  # for the longest label, "whole"
     assert "&#x27;whole&#x27;: 3" in picture.data and shown.updates == []
     whole.value, kind.value = 5, "a"
     assert len(shown.updates) == 2 and "&#x27;kind&#x27;: &#x27;a&#x27;" in shown.updates[-1]

@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
 import numpy as np
-from IPython.display import HTML, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
-from PIL import Image
 
-from tutorial_lib.workbench.figures import COLOURS, image_element, plt, show
+from tutorial_lib.workbench.figures import COLOURS, plt, show
 
 Shares = Mapping[str, Fraction]  # symbol -> its probability, in the order of the alphabet
 PALE = "#e9ecef"
-COLOURS_OF_A_FRAME = 64  # an animation's frames hold boxes and letters
-
-
-# ---- pictures that move
-
-
-def show_animation(frames: Sequence[Figure], milliseconds: Sequence[int], alt: str) -> None:
-    """Display figures one after the other, again and again, as one GIF; and close them.
-
-    milliseconds: how long each stays. The lesson shows the same as a still picture beside it.
-    """
-    data = animation_file(frames, milliseconds)
-    for frame in frames:
-        plt.close(frame)
-    display(HTML(image_element("gif", data, alt)))
-
-
-def animation_file(frames: Sequence[Figure], milliseconds: Sequence[int]) -> bytes:
-    """The GIF. Raises ValueError unless there are as many durations as frames."""
-    if len(frames) != len(milliseconds):
-        raise ValueError(f"{len(frames)} frames need as many durations, not {len(milliseconds)}.")
-    pictures = []
-    for frame in frames:
-        drawn = io.BytesIO()
-        frame.savefig(drawn, format="png", facecolor="white")
-        pictures.append(Image.open(drawn).convert("RGB"))
-    palette = pictures[-1].quantize(COLOURS_OF_A_FRAME, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    file = io.BytesIO()
-    indexed[0].save(
-        file, "GIF", save_all=True, append_images=indexed[1:], duration=list(milliseconds), loop=0, optimize=True
-    )
-    return file.getvalue()
 
 
 # ---- the interval of a message
