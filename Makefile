@@ -1,17 +1,21 @@
 # make lab        set up (once) and open JupyterLab on the first notebook
 # make test       set up (once) and run every test, the notebooks included
-# make notebooks  execute all notebooks in place, leave clean metadata, and collect the scoreboard's rows
+# make notebooks  execute all notebooks in place, leave clean metadata, collect the scoreboard's rows; then frames
+# make frames     draw what the site's sliders show, after a notebook was executed: NOTEBOOKS=notebooks/12_full_codec.ipynb
 # make student    copies of the notebooks without solutions, in build/student
 # make solutions  copies with the stubs filled in, executed, in build/solutions
 # make address    write where the course is published, badges included: REPO=owner/name
 # make env        only set up
 # make site       build the site's pages from the executed notebooks: build/site/html/index.html
 # make test-colab run all notebooks with Colab's versions (needs python3.13), each alone in a bare folder; minutes
+# make web        what opens .lic files in a browser, from the checkpoint that ships: build/web (needs Node and npm)
+# make test-web   all photos of a folder decoded by it and by Python: DATA=folder
 # make test-site  build them, and look at every page in a browser (Chromium or Chrome)
+# make test-browser  run each notebook's widget, and two exercises, in JupyterLab in such a browser; minutes
 # make lint       ruff, format included, and mypy
 # make fuzz       coverage-guided fuzzing of everything that reads files, a minute each (Linux; FUZZ_SECONDS=600)
 # make coverage   which lines and branches the tests reach: a report, on the terminal and in htmlcov/
-# make bench      side-by-side measurements against peers
+# make bench      one table of measurements, side by side with peers; minutes. BENCH='coders --check' for a part of it
 # make train      train notebook 07's codec: DATA=folder of photos, VALID=photos to measure on
 # make train-lessons  train the priors that notebooks 08 to 10 compare, the same way
 # make train-codec    train the full codec, the same way; benchmarks/README.md says how its model card is made
@@ -19,11 +23,11 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/ready
-EXTRAS := photos,notebooks,peers,dev,fuzz,site
+EXTRAS := photos,notebooks,peers,dev,fuzz,site,web
 SHELL  := /bin/bash
 NBVAL  := --nbval --nbval-sanitize-with notebooks/nbval_sanitize.cfg --nbval-cell-timeout 300
 
-.PHONY: lab test fuzz site test-site test-colab notebooks student solutions address env lint coverage bench train train-lessons train-codec
+.PHONY: lab test fuzz site test-site test-browser web test-web test-colab notebooks frames student solutions address env lint coverage bench train train-lessons train-codec
 
 env: $(READY)
 
@@ -39,7 +43,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 test: $(READY)
-	$(BIN)/python -m pytest $(NBVAL) --ignore=tests/site tests notebooks
+	$(BIN)/python -m pytest $(NBVAL) --ignore=tests/site --ignore=tests/browser tests notebooks
 
 # One seed, so that a failure comes again. libFuzzer writes the input that fails to build/fuzz.
 FUZZ_SECONDS ?= 60
@@ -51,6 +55,11 @@ fuzz: $(READY)
 notebooks: $(READY)
 	$(BIN)/python -m tutorial_lib.workbench.notebooks notebooks/*.ipynb
 	$(BIN)/python -m tutorial_lib.workbench.scoreboard notebooks/*.ipynb
+	$(BIN)/python site/record.py notebooks/*.ipynb
+
+NOTEBOOKS ?= notebooks/*.ipynb
+frames: $(READY)
+	$(BIN)/python site/record.py $(NOTEBOOKS)
 
 student solutions: $(READY)
 	$(BIN)/python -m tutorial_lib.workbench.lesson_copies $@ build/$@ notebooks/*.ipynb
@@ -64,8 +73,27 @@ site: $(READY)
 	$(BIN)/python site/gather.py build/site/source
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -c site build/site/source build/site/html
 
+test-browser: $(READY)
+	$(BIN)/python -m pytest -rs tests/browser
+
 test-site: site
 	$(BIN)/python -m pytest tests/site
+
+# Made anew from beginning to end, as all of it depends on the checkpoint.
+web: $(READY) web/node_modules/ready
+	rm -rf build/web
+	$(BIN)/python web/export.py build/web/model
+	$(BIN)/python web/gather.py build/web
+	$(BIN)/python web/samples.py build/web/samples
+	node web/wire_size.js build/web
+
+web/node_modules/ready: web/package-lock.json
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	touch $@
+
+test-web: $(READY) web/node_modules/ready
+	$(if $(DATA),,$(error Say which photos: make test-web DATA=folder))
+	LIC_PHOTOS="$(DATA)" $(BIN)/python -m pytest -s tests/web
 
 # In an environment of its own, from this clone's last commit.
 test-colab:
@@ -80,10 +108,7 @@ coverage: $(READY)
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html tests
 
 bench: $(READY)
-	$(BIN)/python benchmarks/coders.py
-	$(BIN)/python benchmarks/import_time.py
-	$(BIN)/python benchmarks/priors.py
-	$(BIN)/python benchmarks/codec.py
+	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 train: $(READY)
 	$(if $(and $(DATA),$(VALID)),,$(error Say which photos: make train DATA=folder VALID=other-folder))
