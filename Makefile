@@ -7,7 +7,7 @@
 # make address    write where the course is published, badges included: REPO=owner/name
 # make env        only set up
 # make site       build the site's pages from the executed notebooks: build/site/html/index.html
-# make test-colab run all notebooks with Colab's versions (needs python3.13), each alone in a bare folder; minutes
+# make test-colab run all notebooks with Colab's versions, each alone in a bare folder; minutes. COLAB=path of Python 3.13
 # make web        what opens .lic files in a browser, from the checkpoint that ships: build/web (needs Node and npm)
 # make test-web   all photos of a folder decoded by it and by Python: DATA=folder
 # make test-site  build them, and look at every page in a browser (Chromium or Chrome)
@@ -83,7 +83,7 @@ test-site: site
 web: $(READY) web/node_modules/ready
 	rm -rf build/web
 	$(BIN)/python web/export.py build/web/model
-	$(BIN)/python web/gather.py build/web
+	$(BIN)/python web/assemble.py build/web
 	$(BIN)/python web/samples.py build/web/samples
 	node web/wire_size.js build/web
 
@@ -97,7 +97,7 @@ test-web: $(READY) web/node_modules/ready
 
 # In an environment of its own, from this clone's last commit.
 test-colab:
-	$(PYTHON) tests/colab/run.py
+	$(PYTHON) tests/colab/run.py $(if $(COLAB),--python $(COLAB))
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ PATIENCE = 300_000  # milliseconds: a busy machine is slow, and no notebook is w
 # What JupyterLab says without any notebook, too.
 NOISE = (r"^Plugin @[\w/:.-]+ (\(with \d+ dependants\) took [\d.]+ms|is taking too long) to activate",)
 SETTINGS = {  # no questions when it starts first, and nobody elsewhere is asked for news
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturb": True},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "extensionmanager-extension/plugin": {"enabled": False},
 }
 PLACES = {  # its settings, workspaces and history are not the user's

@@ -39,6 +39,8 @@ WATCH = """cell => {
 }"""
 
 
+SLOW = {"00_tour"}  # a photo that is chosen there is first encoded six times
+
 # Least, most and now; what its ARIA attributes say is rounded.
 POSITIONS = """target => {
     const {range} = target.noUiSlider.options;
@@ -107,6 +109,7 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
     for choice in cell.locator("select").all():
         now = choice.input_value()
         others = [each for each in choice.locator("option").all_inner_texts() if each != now]
+        others = others[:1] if name in SLOW else others
         note(name, label(choice.locator("xpath=..")), list(redraws(choice.select_option, [*others, now])))
     cell.screenshot(path=screenshots / f"{name}_{index}.png")
     assert page.evaluate("() => watch.shown()") == first  # back where it stood, it shows what it showed

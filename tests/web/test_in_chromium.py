@@ -14,7 +14,7 @@ from tutorial_lib.codec import Codec
 @pytest.fixture(scope="module")
 def folder(node: str, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make web` puts together, without the page's samples."""
-    from gather import gather
+    from assemble import gather
 
     folder = tmp_path_factory.mktemp("web")
     gather(folder)

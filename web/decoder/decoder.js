@@ -21,7 +21,7 @@ import { takeOffsets } from "./table_offsets.js";
 
 export { BitstreamError, IncompleteFile };
 
-const MOST_PIXELS = 2 ** 24; // about 1.5 GB; a header may claim more than there is memory for
+const MOST_PIXELS = 2 ** 24; // a header may claim more than there is memory for
 
 /**
  * @typedef {import("./synthesis.js").Picture} Picture
