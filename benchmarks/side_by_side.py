@@ -7,7 +7,6 @@ median over the rounds, of the ratios as of the times. (The ratio shown is there
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -142,14 +141,20 @@ def fresh_process(*arguments: str) -> tuple[float, float]:
 
     Raises subprocess.CalledProcessError if it fails.
     """
-    command, begin = [sys.executable, "-W", "ignore", *arguments], time.perf_counter()
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return seconds, usage.ru_maxrss / 1024  # Linux counts in KiB
+    # A small process starts it: what Linux counts as a process's peak is at least what its parent held.
+    starter = [sys.executable, "-I", "-S", "-c", STARTER, sys.executable, "-W", "ignore", *arguments]
+    said = subprocess.run(starter, cwd=Path(__file__).parents[1], check=True, capture_output=True, text=True).stdout
+    seconds, peak = map(float, said.split())
+    return seconds, peak / 1024  # Linux counts in KiB
+
+
+STARTER = """
+import resource, subprocess, sys, time
+begin = time.perf_counter()
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
 
 
 Rows = Iterator[Row]

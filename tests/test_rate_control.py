@@ -89,8 +89,10 @@ def test_a_real_codec(lively_codec: Callable[..., Codec], size: int) -> None:
     found = at_most(codec, image, size, effort=1)
     assert found.data == codec.encode(image, found.quality, 1) and len(found.data) <= size
     assert found.quality == 100 or len(codec.encode(image, found.quality + 1, 1)) > size
-    reached = at_least(codec, image, psnr(codec.decode(found.data), image), effort=1)
-    assert reached.quality <= found.quality and reached.decibels == psnr(codec.decode(reached.data), image)
+    best = psnr(codec.decode(codec.encode(image, 100, 1)), image)  # an untrained codec's is not always the highest
+    wish = min(best, psnr(codec.decode(found.data), image))
+    reached = at_least(codec, image, wish, effort=1)
+    assert reached.decibels >= wish and reached.decibels == psnr(codec.decode(reached.data), image)
 
 
 def test_a_codec_of_one_rate_cannot_aim() -> None:

@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE = 300_000  # milliseconds: a busy machine is slow, and no notebook is wrong for it
+PATIENCE = 60_000  # milliseconds: a busy machine is slow, and no notebook is wrong for it
 
 # What JupyterLab says without any notebook, too.
 NOISE = (r"^Plugin @[\w/:.-]+ (\(with \d+ dependants\) took [\d.]+ms|is taking too long) to activate",)
@@ -88,9 +88,9 @@ class Lab:
         self._command(index, "insert-cell-below")
 
     def cell(self, index: int):
-        """A cell, scrolled into sight: others may not be rendered."""
-        self.page.evaluate("index => { panel.content.scrollToItem(index, 'start'); }", index)
+        """A cell, scrolled into sight."""
         cell = self.page.locator(f".jp-NotebookPanel .jp-Cell[data-windowed-list-index='{index}']")
+        cell.wait_for(state="attached")
         cell.scroll_into_view_if_needed()
         return cell
 

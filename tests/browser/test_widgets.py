@@ -19,17 +19,18 @@ WATCH = """cell => {
     const area = cell.querySelector('.jp-Cell-outputArea');
     const shown = () => [...area.querySelectorAll('.jp-RenderedHTMLCommon, .widget-html-content')]
         .map(element => element.innerHTML).join('');
+    const pictures = () => [...area.querySelectorAll('img')];
     const ready = () => shown() !== ''
-        && [...area.querySelectorAll('img')].every(image => image.complete && image.naturalWidth > 0);
+        && pictures().every(image => image.complete && image.naturalWidth > 0);
     const start = () => {
-        const before = shown(), height = area.offsetHeight;
+        const before = shown(), number = pictures().length, height = area.offsetHeight;
         let begun = null, lowest = height;
         window.redraw = null;
         for (const kind of ['pointerdown', 'change'])
             area.addEventListener(kind, () => { begun ??= performance.now(); }, {capture: true, once: true});
         const look = () => {
             lowest = Math.min(lowest, area.offsetHeight);
-            if (begun !== null && shown() !== before && ready())
+            if (begun !== null && shown() !== before && pictures().length === number && ready())
                 window.redraw = {milliseconds: performance.now() - begun, shrunk: height - lowest};
             else requestAnimationFrame(look);
         };
@@ -88,7 +89,12 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
         for position in positions:
             page.evaluate("() => watch.start()")
             move(position)
-            page.wait_for_function("() => window.redraw")
+            try:
+                page.wait_for_function("() => window.redraw")
+            except Exception:
+                page.screenshot(path=screenshots / f"FAILED_{name}.png")
+                print("HTML", cell.inner_html()[-30000:][:200], [page.evaluate("() => [watch.shown().length, watch.ready()]")])
+                raise
             yield page.evaluate("() => window.redraw")
 
     def label(control) -> str:
@@ -100,10 +106,9 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
         there = low + (high - low) / 4 if now > (low + high) / 2 else high - (high - low) / 4
 
         def click_at(value: float, track=track, low=low, high=high) -> None:
-            track.scroll_into_view_if_needed()
             box = track.bounding_box()
-            share = (value - low) / (high - low)
-            page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+            x = (value - low) / (high - low) * box["width"]
+            track.click(position={"x": min(max(x, 1), box["width"] - 1), "y": box["height"] / 2})
 
         note(name, label(slider), list(redraws(click_at, [there, now])))
     for choice in cell.locator("select").all():

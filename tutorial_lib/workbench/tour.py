@@ -53,7 +53,7 @@ def codec() -> Codec:
 
 def stop(image: Tensor, quality: int) -> Stop:
     """Encode and decode the photo, uint8 (3, H, W)."""
-    file = codec().encode(image, quality=quality)
+    file = codec().encode(image, quality=quality, effort=0)  # a slider waits for it
     jpeg = jpeg_at_most(image, len(file))
     return Stop(image, file, codec().decode(file), jpeg, decode(jpeg))
 
