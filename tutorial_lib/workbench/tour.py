@@ -84,14 +84,16 @@ def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
         print("There are no widgets here (pip install ipywidgets): the figure above shows one quality.")
         return None
     widgets = importlib.import_module("ipywidgets")
-    slider = widgets.SelectionSlider(options=QUALITIES, value=50, description="quality")
+    # (In a SelectionSlider's filled half, a click moves nothing.)
+    step = QUALITIES[1] - QUALITIES[0]
+    slider = widgets.IntSlider(50, min=QUALITIES[0], max=QUALITIES[-1], step=step, description="quality")
     names = widgets.Dropdown(options=PHOTOS, value="chelsea", description="photo")
     upload = widgets.FileUpload(accept="image/*", multiple=False, description="or your own")
     view = widgets.HTML()
     drawn = finished(photo("chelsea") if image is None else image)
 
     def redraw(*_: Any) -> None:
-        view.value = drawn[slider.value]
+        view.value = drawn[slider.value].replace("<img", '<img style="max-width: 100%"')  # never wider than the page
 
     def take(read: Callable[[], Tensor]) -> None:
         view.value = "computing …"
