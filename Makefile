@@ -74,7 +74,7 @@ site: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html -c site build/site/source build/site/html
 
 test-browser: $(READY)
-	$(BIN)/python -m pytest -rs tests/browser
+	$(BIN)/python -m pytest -rs --reruns 1 tests/browser
 
 test-site: site
 	$(BIN)/python -m pytest tests/site

@@ -22,8 +22,11 @@ ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 300_000  # milliseconds: a busy machine is slow, and no notebook is wrong for it
 
-# What JupyterLab says without any notebook, too.
-NOISE = (r"^Plugin @[\w/:.-]+ (\(with \d+ dependants\) took [\d.]+ms|is taking too long) to activate",)
+# What JupyterLab says of itself where a machine is slow: while it starts, and while it scrolls to a cell that waits.
+NOISE = (
+    r"^Plugin @[\w/:.-]+ (\(with \d+ dependants\) took [\d.]+ms|is taking too long) to activate",
+    r"^Item with index \d+ did not appear within \d+ ms$",
+)
 SETTINGS = {  # no questions when it starts first, and nobody elsewhere is asked for news
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "extensionmanager-extension/plugin": {"enabled": False},

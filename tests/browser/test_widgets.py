@@ -100,7 +100,8 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
         track = slider.locator(".noUi-base")
         there = low + (high - low) / 4 if now > (low + high) / 2 else high - (high - low) / 4
 
-        def click_at(value: float, track=track, low=low, high=high) -> None:
+        def click_at(value: float, slider=slider, track=track, low=low, high=high) -> None:
+            slider.locator(".noUi-target:not(.noUi-state-tap)").wait_for()  # for 300 ms it takes no second click
             box = track.bounding_box()
             x = (value - low) / (high - low) * box["width"]
             track.click(position={"x": min(max(x, 1), box["width"] - 1), "y": box["height"] / 2})

@@ -239,6 +239,7 @@ SHOWN = """([source, words]) => {
     const picture = document.querySelector('.frames img');
     return picture.getAttribute('src') === source && picture.alt === words && picture.complete && picture.naturalWidth;
 }"""
+SAYS = "([input, said]) => input.getAttribute('aria-valuetext') === said"
 LOADED = """names => {
     const loaded = performance.getEntriesByType('resource').map(each => each.name.split('/').pop());
     return names.every(name => loaded.includes(name));
@@ -254,7 +255,8 @@ def move(page, control, position: int) -> None:
     for key in ("Home", *["ArrowRight"] * position):
         page.keyboard.press(key)
     said = json.loads(control.locator("input").get_attribute("data-said"))[position]
-    assert control.locator("input").get_attribute("aria-valuetext") == said == control.locator("span").text_content()
+    page.wait_for_function(SAYS, arg=[control.locator("input").element_handle(), said])
+    assert control.locator("span").text_content() == said
 
 
 @pytest.mark.parametrize("name", pages_with_frames())
@@ -272,6 +274,7 @@ def test_every_control_moves_the_picture_and_its_words(name: str, address: str, 
         page.goto(f"{address}/notebooks/{name}", wait_until="load")
         page.evaluate("() => document.querySelectorAll('img').forEach(image => { image.loading = 'eager'; })")
         page.wait_for_function("() => [...document.images].every(image => image.complete)")
+        page.evaluate("() => document.querySelectorAll('details').forEach(each => { each.open = true; })")
         frames = json.loads(page.locator(".frames").get_attribute("data-frames"))
         controls = page.locator("[data-positions]").all()
         sizes = [int(each.get_attribute("data-positions")) for each in controls]

@@ -84,9 +84,7 @@ def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
         print("There are no widgets here (pip install ipywidgets): the figure above shows one quality.")
         return None
     widgets = importlib.import_module("ipywidgets")
-    # (In a SelectionSlider's filled half, a click moves nothing.)
-    step = QUALITIES[1] - QUALITIES[0]
-    slider = widgets.IntSlider(50, min=QUALITIES[0], max=QUALITIES[-1], step=step, description="quality")
+    slider = widgets.SelectionSlider(options=QUALITIES, value=50, description="quality")
     names = widgets.Dropdown(options=PHOTOS, value="chelsea", description="photo")
     upload = widgets.FileUpload(accept="image/*", multiple=False, description="or your own")
     view = widgets.HTML()
