@@ -39,7 +39,7 @@ from tutorial_lib.wavelet import join, sizes, turn_colours
 from tutorial_lib.whole_networks import straight
 
 ROUNDS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14)  # of each effort
-DEFAULT_EFFORT = 2  # under three seconds for 768 × 512 on two cores
+DEFAULT_EFFORT = 2  # 3.6 core-seconds for 768 × 512 (`benchmarks/effort.py`)
 PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.7 GB of memory for a million of them
 
 
