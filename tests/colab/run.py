@@ -34,17 +34,30 @@ def packages(python: Path) -> set[str]:
     return set(output(python, "-m", "pip", "list", "--format=freeze").lower().split())
 
 
+def make(environment: Path, base: str) -> None:
+    """The environment, complete or not at all: what cannot be fetched today may be there tomorrow."""
+    python = environment / "bin" / "python"
+    try:
+        subprocess.run([base, "-m", "venv", environment], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", VERSIONS], check=True)
+        subprocess.run([python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"], check=True)
+    except (subprocess.CalledProcessError, OSError) as error:
+        shutil.rmtree(environment, ignore_errors=True)
+        sys.exit(f"The environment cannot be made: {error}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default="python3.13")
     parser.add_argument("--environment", type=Path, default=ROOT / "build" / "colab")
+    parser.add_argument("--only-environment", action="store_true", help="make it, if need be, and run no notebook")
     parser.add_argument("notebooks", nargs="*", type=Path)
     options = parser.parse_args()
     python = options.environment / "bin" / "python"
     if not python.exists():
-        subprocess.run([options.python, "-m", "venv", options.environment], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", VERSIONS], check=True)
-        subprocess.run([python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"], check=True)
+        make(options.environment, options.python)
+    if options.only_environment:
+        return
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "tutorial_lib"], check=True)
     place = output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     shutil.rmtree(Path(place) / "tutorial_lib", ignore_errors=True)  # what Numba had kept there stays behind
