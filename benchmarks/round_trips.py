@@ -5,12 +5,14 @@
 Pictures of random sizes (cut from scikit-image's photos, resized at random), qualities, efforts and numbers of threads.
 Encoding and decoding take different numbers of threads. Exact: the decoder finds the very symbols that the encoder
 chose, whatever their threads; coding twice writes the same bytes; and the picture is within one grey level of the
-encoder's own.
+encoder's own. After every tenth of them it prints the memory that the process has, and the most that it has had: growth
+would show in the former, while the latter also rises with the largest picture that has come along.
 """
 
 import argparse
 import resource
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,9 +25,10 @@ from tutorial_lib.files.images import from_pil, to_float, to_pil
 from tutorial_lib.workbench.photos import PHOTOS, photo
 
 
-def peak() -> float:
-    """MiB of this process, at most so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def memory() -> tuple[float, float]:
+    """MiB that this process has now, and at most so far; on Linux."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @torch.no_grad()
@@ -37,12 +40,13 @@ def round_trip(codec: Codec, image: torch.Tensor, quality: int, effort: int, thr
     data = codec.encode(image, quality, effort)
     stream = unpack(data)
     assert [string for (string,) in strings] == list(stream.strings), "coding twice wrote two files"
-    mine = codec.decompress(strings, image.shape[1:], quality)["x_hat"]
+    shape = image.shape[1], image.shape[2]
+    mine = codec.decompress(strings, shape, quality)["x_hat"]
     torch.set_num_threads(threads[1])
     decoded = codec.decode(data)
-    latent, _ = codec._decompress_latent([[each] for each in stream.strings], tuple(image.shape[1:]), quality)
+    latent, _ = codec._decompress_latent([[each] for each in stream.strings], shape, quality)
     torch.set_num_threads(threads[0])
-    again, _ = codec._decompress_latent(strings, tuple(image.shape[1:]), quality)
+    again, _ = codec._decompress_latent(strings, shape, quality)
     same = all(torch.equal(a, b) for a, b in zip(latent.parts, again.parts, strict=True))
     assert same, "another number of threads decoded other numbers"
     return int((decoded.int() - (mine[0] * 255).round().clamp(0, 255).int()).abs().max())
@@ -57,19 +61,18 @@ def main() -> None:
     rng, codec = np.random.default_rng(options.seed), Codec.load()
     photos = [to_pil(photo(name)) for name in PHOTOS]
     levels: Counter[int] = Counter()
-    peaks = []
-    for n in tqdm(range(options.count), mininterval=5):
+    print("| round trips | memory now, MiB | at most, MiB | pictures by grey levels that pixels differ by |")
+    print("|---|---|---|---|")
+    for n in tqdm(range(options.count), mininterval=5, disable=None):
         height, width = (int(np.exp(rng.uniform(0, np.log(options.largest)))) for _ in range(2))
         picture = photos[rng.integers(len(photos))].resize((width, height), Image.Resampling.LANCZOS)
         quality, effort = int(rng.integers(1, 101)), int(rng.choice([0, 0, 0, 1, 3]))
-        threads = tuple(int(t) for t in rng.permutation([1, 2]))
-        levels[round_trip(codec, from_pil(picture), quality, effort, threads)] += 1
-        if n + 1 in (options.count // 4, options.count // 2, options.count):
-            peaks.append(peak())
-    print(
-        f"{options.count:,} round trips: all symbols equal; pixels differ by {dict(sorted(levels.items()))} grey levels"
-    )
-    print("peak memory after a quarter, a half and all of them: " + ", ".join(f"{p:,.0f} MiB" for p in peaks))
+        first = int(rng.integers(1, 3))
+        levels[round_trip(codec, from_pil(picture), quality, effort, (first, 3 - first))] += 1
+        if (n + 1) * 10 // options.count > n * 10 // options.count:
+            now, most = memory()
+            print(f"| {n + 1:,} | {now:,.0f} | {most:,.0f} | {dict(sorted(levels.items()))} |", flush=True)
+    print(f"\n{options.count:,} round trips: all symbols equal, whatever the threads; every file written twice alike.")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tutorial_lib.cdf import CdfTables
-from tutorial_lib.rans import BitstreamError, Decoder, decode, encode, encode_with_positions
+from tutorial_lib.rans import BitstreamError, Decoder, check_length, decode, encode, encode_with_positions
 
 ROW = [0, 16384, 49152, 62259, 65536]
 TABLES = CdfTables([ROW], [5], [0])
@@ -423,6 +423,34 @@ def test_counts_may_be_an_array_and_symbols_of_any_shape():
 def test_counts_that_do_not_ascend_within_the_symbols_are_refused(counts):
     with pytest.raises(ValueError, match=r"^counts ascend from 0 to the number of symbols, 4, unlike .*\.$"):
         encode_with_positions([0, 1, 2, 1], [0] * 4, TABLES, counts)
+
+
+@given(data=st.data(), seed=st.integers(0, 99), size=st.integers(0, 3000))
+def test_no_true_stream_is_too_short(random_tables, random_symbols, data, seed, size):
+    """Neither one of random symbols nor one of the most probable ones, nor its beginning."""
+    rng = np.random.default_rng(seed)
+    tables = data.draw(st.sampled_from([TABLES, ONE_SYMBOL, STEEP, random_tables(rng)]))
+    indexes = rng.integers(0, len(tables.length), size)
+    likely = np.array([np.diff(row).argmax() for row in tables._rows()])
+    symbols = likely[indexes] + tables.offset[indexes]
+    if data.draw(st.booleans()):
+        symbols = np.where(rng.random(size) < 0.1, symbols + rng.integers(-9, 9, size), symbols)
+    stream, positions = encode_with_positions(symbols, indexes, tables, [size // 2, size])
+    for end, count in zip([*positions, len(stream)], [size // 2, size, size], strict=True):
+        check_length(end, count, tables)
+        check_length(end, np.bincount(indexes[:count], minlength=len(tables.length)), tables)
+
+
+@pytest.mark.parametrize("tables", [TABLES, STEEP])
+def test_what_is_too_short_is_said_before_it_is_decoded(tables):
+    """The bound is tight: but for three words, of which a decoder needs parts only, and a ten-thousandth."""
+    for count in (10_000, 1_000_000):
+        length = len(encode([1] * count, [0] * count, tables))
+        check_length(length, count, tables)
+        if length > 20:
+            for counts in (count, [count]):
+                with pytest.raises(BitstreamError, match="too few for"):
+                    check_length(int(0.9999 * length) - 12, counts, tables)
 
 
 def test_a_decoder_keeps_its_own_copy_of_the_stream():

@@ -168,6 +168,12 @@ class CdfTables:
         table.flags.writeable = False
         return table
 
+    @cached_property
+    def fewest_bits(self) -> NDArray[np.float64]:
+        """(T,): what the most probable symbol of each table takes at least, in a coder with a state of 2^31 or more."""
+        largest = np.array([np.diff(row).max() for row in self._rows()])
+        return -np.log1p((largest / (1 << self.precision) - 1) * (1 - 2.0**-15)) / np.log(2)
+
     def _rows(self) -> list[NDArray[np.int32]]:
         """The rows without their padding."""
         return [row[:n] for row, n in zip(self.cdf, self.length, strict=True)]

@@ -18,10 +18,11 @@ from tutorial_lib.codec_registry import register_codec
 from tutorial_lib.encoder_search import DEFAULT_EFFORT, MARGIN, PIECE, ROUNDS, Search
 from tutorial_lib.prior import Strings
 from tutorial_lib.quality import VariableRateCodec, given, step_of
+from tutorial_lib.rans import check_length
 from tutorial_lib.restoration import WaveletSynthesis
 from tutorial_lib.soap import SOAP
 from tutorial_lib.subband_prior import Coefficients, SubbandPrior
-from tutorial_lib.wavelet import colour_matrix, split, turn_colours
+from tutorial_lib.wavelet import colour_matrix, sizes, split, turn_colours
 
 LARGEST, DEEPEST = 1024, 16  # no file shall make us set aside memory without end
 WHOLE = 2**20  # pixels of a picture that is coded whole: a little faster than in tiles, and just as small
@@ -147,12 +148,19 @@ class Codec(VariableRateCodec):
     @torch.no_grad()
     def picture_of(self, strings: Sequence[bytes], shape: tuple[int, int], quality: int | None, smaller: int) -> Tensor:
         """As the frame does it; a large picture in tiles: the same, within a grey level, in less memory."""
+        self._check_length(strings, shape)
         if shape[0] * shape[1] <= WHOLE:
             return super().picture_of(strings, shape, quality, smaller)
         prior, synthesis = cast(SubbandPrior, self.prior), cast(WaveletSynthesis, self.synthesis)
         condition = self.condition(quality, torch.empty(1, device=self.device))
         needed = strings[: prior.slices - smaller + 1] if smaller else strings
         return tiled_decoding.decompress(prior, synthesis, needed, shape, given(condition), smaller)
+
+    def _check_length(self, strings: Sequence[bytes], shape: tuple[int, int]) -> None:
+        """Raise BitstreamError where these are too few bytes for a picture of that shape, blank as it may be."""
+        side = sizes(shape, self.prior.slices)[max(self.prior.slices + 1 - len(strings), 0)]
+        stream = sum(len(string) - 1 for string in strings)
+        check_length(stream, 3 * side[0] * side[1], cast(SubbandPrior, self.prior).holder.coder.tables)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """For SOAP: what the prior says, then the synthesis's networks and its steps."""

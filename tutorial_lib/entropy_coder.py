@@ -15,6 +15,7 @@ loaded.) After more training, build anew.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import Protocol
@@ -97,6 +98,10 @@ class EntropyCoder:
             raise ValueError("without indexes, give the latent's spatial shape, such as (height, width).")
         if full_shape[:1] != (len(strings),) or (shape is not None and full_shape[2:] != tuple(shape)):
             raise ValueError(f"{len(strings)} strings, shape {shape} and indexes {full_shape} do not fit.")
+        if indexes is None:  # nothing of this size has been set aside yet
+            for string in strings:
+                counts = np.full(len(self.tables.length), math.prod(full_shape[2:]))
+                rans.check_length(len(string), counts, self.tables)
         rows, means = self._side_information(full_shape, indexes, means)
         symbols = np.empty(full_shape, dtype=np.int32)
         for n, string in enumerate(strings):

@@ -260,6 +260,32 @@ def decode(data: bytes, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int
     return symbols
 
 
+def check_length(size: int, counts: ArrayLike, tables: CdfTables) -> None:
+    """Raise BitstreamError if so many symbols never fit in so few bytes, whatever they are: before memory is set aside.
+
+    size: bytes of a stream, or of its beginning.
+    counts: how many symbols a decoder would pop of it with each table, (T,), or altogether, with whichever tables.
+
+    A pop leaves freq (x // 2^16) + c - start <= x - (2^16 - freq) (x - 2^16) / 2^16 of a state x >= 2^31: so even the
+    most probable symbol takes log2 of that, a little less than log2(2^16 / freq) bits. There are 32 bits for it in the
+    first two words, and 32 (and hardly more, as a word is put behind 2^15 or more) in each of the others.
+
+    >>> from tutorial_lib.cdf import CdfTables
+    >>> tables = CdfTables.from_pmfs([[0.999]], offsets=[0], tail_masses=[0.001])
+    >>> len(encode([0] * 100_000, [0] * 100_000, tables))
+    24
+    >>> check_length(24, 100_000, tables)
+    >>> check_length(16, 100_000, tables)
+    Traceback (most recent call last):
+        ...
+    tutorial_lib.bitstream_error.BitstreamError: 16 bytes are too few for 100,000 symbols: the file is damaged.
+    """
+    bits, counts = tables.fewest_bits, np.asarray(counts)
+    needed = float(counts * bits.min() if counts.ndim == 0 else counts @ bits)
+    if needed > 8 * size * (1 + 2.0**-19):
+        raise BitstreamError(f"{size:,} bytes are too few for {int(counts.sum()):,} symbols: the file is damaged.")
+
+
 class Decoder:
     """Decodes a stream in several pops, for indexes that depend on the symbols before them.
 

@@ -134,7 +134,7 @@ def test_a_profile_that_does_not_fit_is_ignored(read, mode: str) -> None:
         good.save("in.tif", icc_profile=wrong)
         found, notes = read("in.tif")
         assert np.array_equal(found, np.asarray(good.convert("RGB"))), name
-        assert notes == [cp.BROKEN], name
+        assert notes == [cp.BROKEN] + [cp.INKS] * (mode == "CMYK"), name
 
 
 def test_a_profile_that_pillow_cannot_put_together(read, make) -> None:
@@ -222,6 +222,32 @@ def test_cmyk_through_its_profile(read, ending: str) -> None:
     found, notes = read(f"in.{ending}")
     assert found[:8].min() >= 250 and found[8:].max() <= 5  # cyan is black in this one
     assert notes == ["The colours were converted to sRGB from 'ink'."]
+
+
+@pytest.mark.parametrize("ending", ["tif", "jpg", "jp2"])
+def test_cmyk_without_one(read, ending: str) -> None:
+    """Black takes its share of what the other inks leave."""
+    image = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    image.paste((40, 80, 120, 100), (0, 0, 16, 8))
+    how = {"jpg": {"quality": 100}, "jp2": {"irreversible": False}}
+    try:
+        image.save(f"in.{ending}", **how.get(ending, {}))
+    except OSError:
+        pytest.skip("this Pillow does not write it")
+    found, notes = read(f"in.{ending}")
+    expected = [155 * (255 - ink) / 255 for ink in (40, 80, 120)]
+    assert np.abs(found[:7] - expected).max() <= 2 and np.abs(found[9:] - [0, 255, 255]).max() <= 2
+    assert notes == [cp.INKS]
+
+
+def test_ycck(read) -> None:
+    """A JPEG of CMYK whose Adobe segment says that its first three channels are YCbCr."""
+    Image.new("CMYK", (16, 16), (127, 127, 127, 155)).save("in.jpg", quality=100)
+    data = bytearray(open("in.jpg", "rb").read())
+    data[data.index(b"Adobe") + 11] = 2
+    open("in.jpg", "wb").write(data)
+    found, notes = read("in.jpg")
+    assert np.abs(found - 100 * 128 / 255).max() <= 2 and notes == [cp.INKS]
 
 
 class TestWhatAPngSaysWithoutAProfile:

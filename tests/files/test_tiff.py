@@ -14,6 +14,7 @@ from PIL import Image
 
 from tutorial_lib.files import samples as s
 from tutorial_lib.files.camera_raw import CAMERA_RAW
+from tutorial_lib.files.colour_profiles import INKS, LAB
 from tutorial_lib.files.tiff import SEVERAL
 
 INTEGERS = [np.dtype(kind + str(size)) for kind in "ui" for size in (1, 2, 4, 8)]
@@ -178,7 +179,7 @@ def test_cmyk_of_8_and_16_bits(read, refusal) -> None:
         for order in "<>":
             tifffile.imwrite("print.tif", values, photometric="separated", byteorder=order)
             pixels, notes = read("print.tif")
-            assert np.abs(pixels - expected).max() <= 1 and notes == [s.TO_8_BITS] * (values.itemsize > 1)
+            assert np.abs(pixels - expected).max() <= 1 and notes == [s.TO_8_BITS] * (values.itemsize > 1) + [INKS]
     tifffile.imwrite("inks.tif", ink, photometric="separated", extratags=[(332, 3, 1, 2, True)])
     assert "inks" in refusal("inks.tif")
 
@@ -187,7 +188,8 @@ def test_lab(read, refusal, make) -> None:
     # L* 100 and 0; L* 53.2, a* 80.1, b* 67.2 is sRGB's red (D65; of D50: 54.3, 80.8, 69.9)
     data = bytes([255, 0, 0, 0, 0, 0, round(54.3 * 2.55), 81, 70, round(50 * 2.55), 0, 0])
     Path("lab.tif").write_bytes(make.tiff(data, 4, 1, t258=("H", (8, 8, 8)), t262=8, t277=3))
-    pixels, _ = read("lab.tif")
+    pixels, notes = read("lab.tif")
+    assert notes == [LAB]
     assert np.abs(pixels[0].astype(int) - [[255] * 3, [0] * 3, [255, 0, 0], [119] * 3]).max() <= 5
     data = np.zeros(12, np.uint16).tobytes()
     Path("lab16.tif").write_bytes(make.tiff(data, 4, 1, t258=("H", (16, 16, 16)), t262=8, t277=3))

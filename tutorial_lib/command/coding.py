@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tutorial_lib import bitstream
 from tutorial_lib.command import memory
 from tutorial_lib.command.bad_input import BadInput, blaming, check_input, printable, quoted
-from tutorial_lib.command.codecs import load_codec, name_in, shipped_fingerprint
+from tutorial_lib.command.codecs import check_claim, load_codec, name_in, shipped_fingerprint
 from tutorial_lib.command.jobs import STANDARD, Done, Job, add_arguments, as_file, do_all, jobs_of
 from tutorial_lib.files.pictures import check_ending, picture_bytes, read_picture
 
@@ -159,6 +159,7 @@ def _decode(job: Job, codecs: _Once, options: argparse.Namespace) -> Done:
     smaller = _halvings(options.scale)
     strings = _strings_wanted(job.source, options.slices, smaller, header)
     _check_strings(job.source, data, strings)
+    check_claim(job.source, header, strings)
     named = Path("standard output.png") if job.target == STANDARD else job.target
     with blaming(job.target):
         check_ending(named)

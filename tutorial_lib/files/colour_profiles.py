@@ -13,6 +13,8 @@ from tutorial_lib.files.png import chunk_before_pixels
 from tutorial_lib.files.samples import Refused
 
 BROKEN = "Its colour profile is damaged, or made for pictures of another kind, so it was ignored."
+INKS = "Its inks (CMYK) have no usable colour profile, so they became RGB by a plain formula; true colours may differ."
+LAB = "The colours were converted to sRGB from L*a*b*."
 MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 NEARLY = 2  # levels of 255: a profile that moves no colour further is sRGB's
 
@@ -36,8 +38,9 @@ HDR = {16: "PQ", 18: "HLG"}
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, list[str]]:
     """L, RGB or CMYK to RGB in sRGB, and a sentence if a profile changed or could not change it."""
+    without = [INKS] * (image.mode == "CMYK")
     if not profile:
-        return image.convert("RGB"), []
+        return image.convert("RGB"), without
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -48,13 +51,13 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, lis
             elif mode == "RGB" and image.mode == "L":
                 image = image.convert("RGB")
             elif mode != image.mode:
-                return image.convert("RGB"), [BROKEN]
+                return image.convert("RGB"), [BROKEN, *without]
             if image.mode in ("L", "RGB") and _is_srgb(profile, image.mode):
                 return image.convert("RGB"), []
             name = " ".join(ImageCms.getProfileDescription(source).split())
             picture = _through(source, image)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error):
-            return image.convert("RGB"), [BROKEN]
+            return image.convert("RGB"), [BROKEN, *without]
     return picture, [f"The colours were converted to sRGB{f' from {name!r}' if name else ''}."]
 
 

@@ -16,8 +16,9 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tutorial_lib.files import jpeg, png
 from tutorial_lib.files.camera_raw import CAMERA_RAW
-from tutorial_lib.files.colour_profiles import profile_of, to_srgb
+from tutorial_lib.files.colour_profiles import LAB, profile_of, to_srgb
 from tutorial_lib.files.damaged_metadata import IGNORED, without_metadata
 from tutorial_lib.files.jpeg_xl import read_header
 from tutorial_lib.files.orientation import orientation_of, turn
@@ -33,7 +34,6 @@ from tutorial_lib.files.picture_kinds import (
     kind_of,
     refuse_what_pillow_misreads,
 )
-from tutorial_lib.files.png import check_whole
 from tutorial_lib.files.samples import (
     CHANNELS_DROPPED,
     FEW_LEVELS,
@@ -111,7 +111,9 @@ def _of_pillow(
         check_size(*image.size)
         picture, notes = to_rgb8(image)
         if image.format == "PNG":
-            check_whole(file)
+            png.check_whole(file)
+        elif image.format in ("JPEG", "MPO"):
+            notes += jpeg.check_whole(file, image)
     return picture, notes + [SEVERAL] * _holds_several(image)
 
 
@@ -176,6 +178,7 @@ def _of_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[I
         return _finish(source, page.profile, page.orientation, notes)
     if source.mode.startswith("I") or source.mode == "F":
         return _finish(_deep_samples(source, page), page.profile, page.orientation, notes)
+    notes = notes + [LAB] * (source.mode == "LAB")
     return _finish(_colours(source), page.profile, page.orientation, notes)
 
 
