@@ -41,6 +41,11 @@ def act(x: Tensor, inplace: bool = False) -> Tensor:
     return F.leaky_relu(x, SLOPE, inplace=inplace and not torch.is_grad_enabled())
 
 
+def plus(x: Tensor, y: Tensor) -> Tensor:
+    """x + y; x is not needed any more, nor are gradients."""
+    return x + y if torch.is_grad_enabled() else x.add_(y)
+
+
 class LastFeatures(nn.Module):
     """Of the finest level: what is made of its features by its own coefficients, (B, C, h, w) -> like it."""
 
@@ -52,7 +57,7 @@ class LastFeatures(nn.Module):
     def forward(self, f: Tensor, y_hat: Tensor) -> Tensor:
         t = y_hat.sign() * torch.log1p(y_hat.abs())
         f = act(total(self.inward, (f, torch.cat([t, t.abs()], dim=1))), inplace=True)
-        return act(self.last(f) + f, inplace=True)
+        return act(plus(self.last(f), f), inplace=True)
 
 
 class Restoration(nn.Module):
@@ -92,17 +97,17 @@ class Restoration(nn.Module):
         fine = filled(fine, 2)
         t = total(self.inward, (x, fine, coarse, hint))
         for first, second in self._pairs:
-            t = t + second(act(first(act(t)), inplace=True))
+            t = plus(second(act(first(act(t)), inplace=True)), t)
         h = total(self.first, (F.pixel_unshuffle(x, 2), fine, hint))
-        h = act(h + F.pixel_shuffle(self.upward(act(t)), 2), inplace=True)
-        h = self.third(act(self.second(h) + h, inplace=True))
+        h = act(plus(h, F.pixel_shuffle(self.upward(act(t)), 2)), inplace=True)
+        h = self.third(act(plus(self.second(h), h), inplace=True))
         return (x + F.pixel_shuffle(h, 2))[..., :height, :width]
 
 
 def total(convs: nn.ModuleList, xs: tuple[Tensor, ...]) -> Tensor:
     """Of a convolution of each: what one convolution of all would give, without copying them together."""
     terms = (conv(x.contiguous(memory_format=torch.channels_last)) for conv, x in zip(convs, xs, strict=True))
-    return reduce(torch.add if torch.is_grad_enabled() else Tensor.add_, terms)
+    return reduce(plus, terms)
 
 
 def filled(x: Tensor, multiple: int) -> Tensor:

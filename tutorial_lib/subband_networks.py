@@ -18,7 +18,7 @@ checkerboard's second pass in grey and 2 in the colours, 2 for the convolutions 
 coarser level's features reach, halved positions counted twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -64,6 +64,12 @@ def logarithm_table() -> Tensor:
     return torch.round(torch.log1p(n / OUTPUT_UNIT) * UNIT).float()
 
 
+def signed_logarithm_table() -> Tensor:
+    """The same for n from 1 − LOGARITHMS to LOGARITHMS − 1, with the sign of n."""
+    table = logarithm_table()
+    return torch.cat([-table[1:].flip(0), table])
+
+
 class Logarithms(nn.Module):
     """Coefficients (B, C, h, w) as networks see them: (B, 2 C, h, w), in units of activations."""
 
@@ -71,21 +77,22 @@ class Logarithms(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("table", logarithm_table(), persistent=False)
+        self.register_buffer("table", signed_logarithm_table(), persistent=False)
 
     def forward(self, y: Tensor, whole: bool) -> Tensor:
         """y: in steps; multiples of 1/256 where numbers are whole."""
         y = y.permute(0, 2, 3, 1).contiguous()  # (B, h, w, C): networks are faster with channels last
-        magnitudes: Tensor | None = None
-        if not whole or (torch.is_grad_enabled() and y.requires_grad):
-            magnitudes = torch.log1p(y.abs().clamp(max=(LOGARITHMS - 1) / OUTPUT_UNIT)) * UNIT
+        exact, most = None, LOGARITHMS - 1
         if whole:
-            places = (y.detach().abs() * OUTPUT_UNIT).clamp(max=LOGARITHMS - 1).int()
+            places = (y.detach() * OUTPUT_UNIT).clamp_(-most, most).add_(most).int()
             exact = self.table.index_select(0, places.flatten()).view_as(y)
-            magnitudes = exact if magnitudes is None else straight(magnitudes, exact)
-        assert magnitudes is not None
-        seen = torch.cat([magnitudes * y.detach().sign(), magnitudes], dim=-1)
-        return seen.permute(0, 3, 1, 2)  # (B, 2 C, h, w), channels last in memory
+        if exact is None or (torch.is_grad_enabled() and y.requires_grad):
+            magnitudes = torch.log1p(y.abs().clamp(max=most / OUTPUT_UNIT)) * UNIT
+            magnitudes = magnitudes if exact is None else straight(magnitudes, exact.abs())
+            seen = [magnitudes * y.detach().sign(), magnitudes]
+        else:
+            seen = [exact, exact.abs()]
+        return torch.cat(seen, dim=-1).permute(0, 3, 1, 2)  # (B, 2 C, h, w), channels last in memory
 
 
 def window_sum(x: Tensor, radius: int) -> Tensor:
@@ -167,8 +174,8 @@ class LowPass(nn.Module):
 
 
 def scattered(x: Tensor, where: tuple, values: Tensor | float) -> Tensor:
-    """A copy of x with the values in their places; gradients flow to both."""
-    x = x.clone()
+    """x with the values in their places; a copy, if gradients shall flow to both."""
+    x = x.clone() if torch.is_grad_enabled() else x
     x[where] = values
     return x
 
@@ -230,23 +237,37 @@ class Checkerboard(nn.Module):
         other: Tensor | None = None,
     ) -> Tensor:
         """One of the two passes: `known` (B, n, h, w), with its positions filled. around: of what is known."""
-        for row, column in HALVES[half]:
-            here = (..., slice(row, None, 2), slice(column, None, 2))
-            mine = f[here]
+        for places in together(HALVES[half], (f.shape[-2], f.shape[-1])):
+            heres = [(..., slice(row, None, 2), slice(column, None, 2)) for row, column in places]
+            mine = joined([f[here] for here in heres])  # (quarters · B, C, h', w')
             if not mine.numel():
                 continue
-            ends = row + 2 * mine.shape[-2] + 1, column + 2 * mine.shape[-1] + 1
-            z = self.first[half](mine, *(x[..., row : ends[0], column : ends[1]] for x in around), whole=whole)
+            h, w = 2 * mine.shape[-2] + 1, 2 * mine.shape[-1] + 1
+            seen = [joined([x[..., row : row + h, column : column + w] for row, column in places]) for x in around]
+            z = self.first[half](mine, *seen, whole=whole)
             z = self.second[half](z, plus=z, whole=whole)
-            m, s, *factor = self.third[half](z, whole=whole).split(self.n, dim=1)
-            if other is not None:
-                grey = other[here].repeat(1, self.n // other.shape[1], 1, 1)
-                follow = factor[0].clamp(-1, 1) * grey.clamp(-255, 255)  # below 2^24 in units of 2^-16
-                m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
-            valid = None if where.valid is None else where.valid[here]
-            which = where._replace(row=row, column=column, valid=valid)
-            known = scattered(known, here, decoded(code, which, m, s + base))
+            predicted = self.third[half](z, whole=whole).chunk(len(places))
+            for (row, column), here, prediction in zip(places, heres, predicted, strict=True):
+                m, s, *factor = prediction.split(self.n, dim=1)
+                if other is not None:
+                    grey = other[here].clamp(-255, 255).repeat(1, self.n // other.shape[1], 1, 1)
+                    follow = factor[0].clamp(-1, 1) * grey  # below 2^24 in units of 2^-16
+                    m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
+                valid = None if where.valid is None else where.valid[here]
+                which = where._replace(row=row, column=column, valid=valid)
+                known = scattered(known, here, decoded(code, which, m, s + base))
         return known
+
+
+def together(places: Sequence[tuple[int, int]], shape: tuple[int, int]) -> list[Sequence[tuple[int, int]]]:
+    """The quarters of a pass in groups: all at once, if they are of one size and no gradients are needed."""
+    alike = shape[0] % 2 == 0 and shape[1] % 2 == 0
+    return [places] if alike and not torch.is_grad_enabled() else [[place] for place in places]
+
+
+def joined(xs: list[Tensor]) -> Tensor:
+    """As one batch."""
+    return xs[0] if len(xs) == 1 else torch.cat(xs)
 
 
 class Level(nn.Module):

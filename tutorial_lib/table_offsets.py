@@ -45,10 +45,12 @@ class Counts:
 
     def add(self, symbols: NDArray, indexes: NDArray) -> None:
         """More symbols, with the numbers of their tables; of equal shapes."""
-        magnitudes, indexes = np.abs(symbols.ravel().astype(np.int64)), indexes.ravel()
-        each = magnitudes == 0, magnitudes > 0, np.maximum(magnitudes - 1, 0)
-        for sums, weights in zip(self.sums, each, strict=True):
-            sums += np.bincount(indexes, weights, laplace.TABLES)
+        symbols, indexes = symbols.ravel(), indexes.ravel()
+        every = np.bincount(indexes, minlength=laplace.TABLES)
+        others = symbols != 0  # few, in most files
+        symbols, indexes = symbols[others].astype(np.int64), indexes[others]
+        other = np.bincount(indexes, minlength=laplace.TABLES)
+        self.sums += every - other, other, np.bincount(indexes, np.abs(symbols) - 1, laplace.TABLES)
 
     def best(self) -> int:
         """The offset with the fewest bits; of equal ones the smallest in magnitude."""

@@ -27,10 +27,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 STEPS = (-1.586134342, -0.05298011854, 0.8829110762, 0.4435068522)  # CDF 9/7: predict, update, predict, update
+ROWS, COLUMNS = -2, -1  # the axes: from row to row, from column to column
 SCALE = 1.149604398  # low · S, high / S: both filters then have a norm near 1
 FRACTION = 8  # bits behind the point of what `join_whole` reads and writes
 LARGEST = 2**19  # of its numbers, in units of 2^-8; a window's 25 of them add up to less than 2^24
-PRECISION = 20  # bits of its constants; (2^19 + 2^19) · 1.586 · 2^20 is below 2^53, so doubles would do as well
+PRECISION = 20  # bits of its constants; (2^19 + 2^19) · 1.586 · 2^20 is below 2^53, so float64 is exact
 
 
 def colour_matrix() -> Tensor:
@@ -48,7 +49,8 @@ def turn_colours(x: Tensor, matrix: Tensor) -> Tensor:
     """
     x = x.float()  # a picture's 8 bits need all of it
     columns = matrix.T[:, :, None, None]  # (3, 3, 1, 1)
-    return columns[0] * x[:, 0:1] + columns[1] * x[:, 1:2] + columns[2] * x[:, 2:3]
+    first, second, third = (columns[n] * x[:, n : n + 1] for n in range(3))
+    return first + second + third if torch.is_grad_enabled() else first.add_(second).add_(third)
 
 
 def half(size: tuple[int, int]) -> tuple[int, int]:
@@ -72,9 +74,8 @@ def band_sizes(shape: tuple[int, int]) -> list[tuple[int, int]]:
 
 def split(x: Tensor) -> tuple[Tensor, Tensor]:
     """(B, C, h, w) -> low-pass (B, C, ⌈h/2⌉, ⌈w/2⌉), details (B, C, 3, ⌈h/2⌉, ⌈w/2⌉)."""
-    low, high = _split_rows(x)
-    ll, hl = (t.mT for t in _split_rows(low.mT))  # along the rows after along the columns: contiguous where it is long
-    lh, hh = (t.mT for t in _split_rows(high.mT))
+    low, high = _split_along(x, ROWS)
+    (ll, hl), (lh, hh) = _split_along(low, COLUMNS), _split_along(high, COLUMNS)
     height, width = ll.shape[-2:]
     bands = [F.pad(band, (0, width - band.shape[-1], 0, height - band.shape[-2])) for band in (lh, hl, hh)]
     return ll, torch.stack(bands, dim=2)
@@ -83,8 +84,7 @@ def split(x: Tensor) -> tuple[Tensor, Tensor]:
 def join(low: Tensor, details: Tensor, shape: tuple[int, int]) -> Tensor:
     """Undo `split`, for a picture of that shape."""
     lh, hl, hh = _bands(details, shape)
-    rows = _join_rows(low.mT, hl.mT).mT, _join_rows(lh.mT, hh.mT).mT
-    return _join_rows(*rows)
+    return _join_along(_join_along(low, hl, COLUMNS), _join_along(lh, hh, COLUMNS), ROWS)
 
 
 def join_whole(low: Tensor, details: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -92,10 +92,14 @@ def join_whole(low: Tensor, details: Tensor, shape: tuple[int, int]) -> Tensor:
 
     All are float32 multiples of 2^-8 within ±2^11, given and returned. What is beyond is cut off.
     """
-    lh, hl, hh = _bands(torch.round(details * 2.0**FRACTION).long(), shape)
-    low = torch.round(low * 2.0**FRACTION).long()
-    rows = _join_rows_whole(low.mT, hl.mT).mT, _join_rows_whole(lh.mT, hh.mT).mT
-    return _join_rows_whole(*rows).float() * 2.0**-FRACTION
+    lh, hl, hh = _bands(_whole(details), shape)
+    rows = _join_whole_along(_whole(low), hl, COLUMNS), _join_whole_along(lh, hh, COLUMNS)
+    return _join_whole_along(*rows, ROWS).mul_(2.0**-FRACTION).float()
+
+
+def _whole(x: Tensor) -> Tensor:
+    """In units of 2^-8: whole numbers, held in float64."""
+    return (x * 2.0**FRACTION).round_().to(torch.float64, memory_format=torch.contiguous_format)
 
 
 def _bands(details: Tensor, shape: tuple[int, int]) -> list[Tensor]:
@@ -103,68 +107,78 @@ def _bands(details: Tensor, shape: tuple[int, int]) -> list[Tensor]:
     return [band[..., :h, :w] for band, (h, w) in zip(details.unbind(2), band_sizes(shape), strict=True)]
 
 
-def _split_rows(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Along the last axis but one: (…, n, w) -> (…, ⌈n/2⌉, w), (…, ⌊n/2⌋, w)."""
-    even, odd = x[..., 0::2, :], x[..., 1::2, :]
-    if x.shape[-2] == 1:
+def _split_along(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Along rows or columns: n samples -> ⌈n/2⌉ low, ⌊n/2⌋ high."""
+    even, odd = (_every_second(x, k, dim).clone(memory_format=torch.contiguous_format) for k in (0, 1))
+    if x.shape[dim] == 1:
         return even, odd
     for n, factor in enumerate(STEPS):
         if n % 2 == 0:
-            odd = odd + factor * _evens(even, odd)
+            odd = _plus(odd, _evens(even, odd, dim), factor)
         else:
-            even = even + factor * _odds(even, odd)
+            even = _plus(even, _odds(even, odd, dim), factor)
     return even * SCALE, odd / SCALE
 
 
-def _join_rows(low: Tensor, high: Tensor) -> Tensor:
-    if high.shape[-2] == 0:
+def _join_along(low: Tensor, high: Tensor, dim: int) -> Tensor:
+    if high.shape[dim] == 0:
         return low
     even, odd = low / SCALE, high * SCALE
     for n, factor in reversed(list(enumerate(STEPS))):
         if n % 2 == 0:
-            odd = odd - factor * _evens(even, odd)
+            odd = _plus(odd, _evens(even, odd, dim), -factor)
         else:
-            even = even - factor * _odds(even, odd)
-    return _interleave(even, odd)
+            even = _plus(even, _odds(even, odd, dim), -factor)
+    return _interleave(even, odd, dim)
 
 
-def _join_rows_whole(low: Tensor, high: Tensor) -> Tensor:
-    """The same, of int64 within ±LARGEST."""
-    if high.shape[-2] == 0:
+def _plus(x: Tensor, y: Tensor, factor: float) -> Tensor:
+    """x + factor · y; without gradients in the place of both."""
+    return x + factor * y if torch.is_grad_enabled() else x.add_(y.mul_(factor))
+
+
+def _join_whole_along(low: Tensor, high: Tensor, dim: int) -> Tensor:
+    """The same, of whole numbers within ±LARGEST."""
+    if high.shape[dim] == 0:
         return low
     even, odd = _times(low, 1 / SCALE), _times(high, SCALE)
     for n, factor in reversed(list(enumerate(STEPS))):
         if n % 2 == 0:
-            odd = (odd - _times(_evens(even, odd), factor)).clamp(-LARGEST, LARGEST)
+            odd.sub_(_times(_evens(even, odd, dim), factor)).clamp_(-LARGEST, LARGEST)
         else:
-            even = (even - _times(_odds(even, odd), factor)).clamp(-LARGEST, LARGEST)
-    return _interleave(even, odd)
+            even.sub_(_times(_odds(even, odd, dim), factor)).clamp_(-LARGEST, LARGEST)
+    return _interleave(even, odd, dim)
 
 
 def _times(x: Tensor, factor: float) -> Tensor:
-    """Whole numbers times a constant of 20 bits, to the nearest whole number. (>> rounds down, and so is defined.)"""
-    return (x * round(factor * 2**PRECISION) + 2 ** (PRECISION - 1)) >> PRECISION
+    """Whole numbers times a constant of 20 bits, to the nearest whole number, halves upwards: exact in float64."""
+    return (x * (round(factor * 2**PRECISION) * 2.0**-PRECISION)).add_(0.5).floor_()
 
 
-def _evens(even: Tensor, odd: Tensor) -> Tensor:
+def _evens(even: Tensor, odd: Tensor, dim: int) -> Tensor:
     """For each odd sample the sum of its neighbours."""
-    n = odd.shape[-2]
-    after = even[..., 1:, :] if even.shape[-2] > n else torch.cat([even[..., 1:, :], even[..., -1:, :]], dim=-2)
-    return even[..., :n, :] + after
+    n, m = odd.shape[dim], even.shape[dim]
+    after = even.narrow(dim, 1, m - 1)
+    after = after if m > n else torch.cat([after, even.narrow(dim, m - 1, 1)], dim)
+    return even.narrow(dim, 0, n) + after
 
 
-def _odds(even: Tensor, odd: Tensor) -> Tensor:
+def _odds(even: Tensor, odd: Tensor, dim: int) -> Tensor:
     """For each even sample the sum of its neighbours."""
-    before = torch.cat([odd[..., :1, :], odd], dim=-2)[..., : even.shape[-2], :]
-    here = odd if even.shape[-2] == odd.shape[-2] else torch.cat([odd, odd[..., -1:, :]], dim=-2)
-    return before + here
+    n, m = odd.shape[dim], even.shape[dim]
+    before = torch.cat([odd.narrow(dim, 0, 1), odd], dim).narrow(dim, 0, m)
+    return before + (odd if m == n else torch.cat([odd, odd.narrow(dim, n - 1, 1)], dim))
 
 
-def _interleave(even: Tensor, odd: Tensor) -> Tensor:
-    n, m = even.shape[-2], odd.shape[-2]
-    if n == m:
-        return torch.stack([even, odd], dim=-2).flatten(-3, -2)
-    whole = even.new_empty(*even.shape[:-2], n + m, even.shape[-1])
-    whole[..., 0::2, :] = even
-    whole[..., 1::2, :] = odd
+def _interleave(even: Tensor, odd: Tensor, dim: int) -> Tensor:
+    shape = list(even.shape)
+    shape[dim] += odd.shape[dim]
+    whole = even.new_empty(shape)
+    for first, samples in enumerate((even, odd)):
+        _every_second(whole, first, dim).copy_(samples)
     return whole
+
+
+def _every_second(x: Tensor, first: int, dim: int) -> Tensor:
+    """A view of the even samples, or of the odd ones."""
+    return x[..., first::2, :] if dim == ROWS else x[..., first::2]

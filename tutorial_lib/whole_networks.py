@@ -23,6 +23,7 @@ What it takes is float32 convolutions that multiply and add: no Winograd, no bfl
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -85,15 +86,12 @@ class WholeLayer(nn.Module):
     def forward(self, *xs: Tensor, plus: Tensor | None = None, whole: bool) -> Tensor:
         """Inputs (B, C_n, h_n, w_n), in units; plus: like the sum, in units -> the layer's output, see above."""
         weights, bias = self._kept_weights() if whole else (list(self.weights), self.bias * UNIT)
-        terms = zip(xs, weights, self.strides, strict=True)  # summed: to join the inputs costs more
-        x, weight, stride = next(terms)
-        total = F.conv2d(x, weight, bias, stride)
-        for x, weight, stride in terms:
-            total = _sum(total, F.conv2d(x, weight, None, stride))
-        total = total if plus is None else _sum(total, plus)
-        if torch.is_grad_enabled():
-            return self._finished(total, whole)
-        return self._finished_in_place(total, whole)
+        terms = list(zip(xs, weights, self.strides, strict=True))  # summed: to join the inputs costs more
+        if whole and not torch.is_grad_enabled():
+            return self._finished_in_place(_exact_sum(terms, bias, plus))
+        biases = [bias, *[None] * (len(terms) - 1)]
+        total = reduce(torch.add, [F.conv2d(x, w, b, stride) for (x, w, stride), b in zip(terms, biases, strict=True)])
+        return self._finished(total if plus is None else total + plus, whole)
 
     def _finished(self, total: Tensor, whole: bool) -> Tensor:
         if self.output:
@@ -102,14 +100,13 @@ class WholeLayer(nn.Module):
         total = F.leaky_relu(total, self.slope) if self.slope < 1 else total
         return (round_to(total, 1.0) if whole else total).clamp(-LIMIT, LIMIT)
 
-    def _finished_in_place(self, total: Tensor, whole: bool) -> Tensor:
-        """The same numbers, without gradients and in less time: all factors are powers of two."""
+    def _finished_in_place(self, total: Tensor) -> Tensor:
+        """The same numbers in whole, without gradients and in less time: all factors are powers of two."""
         if self.output:
-            total = total.mul_(OUTPUT_UNIT / UNIT)
-            total = (total.round_() if whole else total).clamp_(-OUTPUT_LIMIT * OUTPUT_UNIT, OUTPUT_LIMIT * OUTPUT_UNIT)
+            total.mul_(OUTPUT_UNIT / UNIT).round_().clamp_(-OUTPUT_LIMIT * OUTPUT_UNIT, OUTPUT_LIMIT * OUTPUT_UNIT)
             return total.div_(OUTPUT_UNIT)
         total = F.leaky_relu_(total, self.slope) if self.slope < 1 else total
-        return (total.round_() if whole else total).clamp_(-LIMIT, LIMIT)
+        return total.round_().clamp_(-LIMIT, LIMIT)
 
     def _kept_weights(self) -> tuple[list[Tensor], Tensor]:
         """`whole_weights`, made anew when parameters or the mode have changed since."""
@@ -157,9 +154,19 @@ class WholeLayer(nn.Module):
         return straight(weight, m / scale)
 
 
-def _sum(x: Tensor, y: Tensor) -> Tensor:
-    """x + y, in the place of x where no gradients are needed."""
-    return x + y if torch.is_grad_enabled() else x.add_(y)
+def _exact_sum(terms: Sequence[tuple[Tensor, Tensor, int]], bias: Tensor, plus: Tensor | None) -> Tensor:
+    """The sum of convolutions, bias (C,) and plus, of whole numbers: in any order, so what is small comes first.
+
+    The quality map, the last input, has one pixel: it becomes a part of the bias. Larger kernels add a bias on the way;
+    to what 1 × 1 gives, on one thread, it is added faster afterwards.
+    """
+    total = bias[:, None, None]
+    for x, weight, stride in reversed(terms):
+        if total.numel() == len(bias) and weight.shape[-1] > 1:
+            total = F.conv2d(x, weight, total.flatten(), stride)
+        else:
+            total = F.conv2d(x, weight, None, stride).add_(total)
+    return total if plus is None else total.add_(plus)
 
 
 def largest_sums(weights: Sequence[Tensor], bias: Tensor) -> Tensor:
