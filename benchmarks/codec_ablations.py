@@ -43,7 +43,7 @@ class Variant:
 
     name: str
     change: Callable[[Codec], None] = lambda codec: None
-    weight: float = laplace.WEIGHT  # of errors, where whole numbers are chosen
+    weight: float = laplace.CODING_WEIGHT  # of errors, where whole numbers are chosen
     whole: bool = True  # the prior's networks
     per_octave: float | None = laplace.PER_OCTAVE  # tables; None: one for every scale
     shifted: bool = True  # the tables of each part, by the offsets that a file says
@@ -103,7 +103,8 @@ VARIANTS = (
     Variant("finest level: coarser features unseen", without_coarser_features),
     Variant("finest level: second pass does not see the first", without_first_half),
     Variant("RDOQ: none, the nearest whole number", weight=math.inf),
-    Variant("RDOQ: errors count twice", weight=2.0),
+    Variant("RDOQ: errors count three times", weight=3.0),
+    Variant("RDOQ: errors count 1.4 times", weight=1.4),
     Variant("RDOQ: errors count once", weight=1.0),
     Variant("prior's networks in floats", whole=False),
     Variant("a table for every scale, none shared", per_octave=None),
@@ -126,7 +127,7 @@ def coded(codec: Codec, x: Tensor, quality: int, variant: Variant) -> tuple[floa
         s = s.clamp(laplace.LOWEST, laplace.HIGHEST)
         if variant.per_octave is not None:
             s = laplace.LOWEST + torch.round((s - laplace.LOWEST) * variant.per_octave) / variant.per_octave
-        worth = laplace.WEIGHT / variant.weight  # to let errors count more, let bits count less
+        worth = laplace.CODING_WEIGHT / variant.weight  # to let errors count more, let bits count less
         first, further = (worth * bits_saved for bits_saved in laplace.savings(s))
         k = laplace.choose(which.of(y.parts) - m, (first, further))
         passes.append(Chosen(which, k, laplace.indexes(s)))

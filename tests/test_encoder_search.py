@@ -13,10 +13,21 @@ from torch import Tensor
 
 from tutorial_lib import encoder_search
 from tutorial_lib.codec import Codec
-from tutorial_lib.encoder_search import DEFAULT_EFFORT, MARGIN, PIECE, ROUNDS, Search, picture_of, pieces_of, step_size
+from tutorial_lib.encoder_search import (
+    DEFAULT_EFFORT,
+    ERRORS,
+    MARGIN,
+    PIECE,
+    PRICE,
+    ROUNDS,
+    Search,
+    picture_of,
+    pieces_of,
+    step_size,
+)
 from tutorial_lib.files.images import to_float, to_uint8
 from tutorial_lib.first_codec import FirstCodec
-from tutorial_lib.quality import DISTORTION_WEIGHT, lambda_of
+from tutorial_lib.quality import lambda_of
 from tutorial_lib.subband_prior import Coefficients
 from tutorial_lib.wavelet import sizes
 from tutorial_lib.workbench.photos import photo
@@ -144,7 +155,7 @@ class TestARound:
             forward = codec(x, 65)
         bits = -sum(float(each.double().log2().sum()) for each in forward["likelihoods"].values())
         mse = float((forward["x_hat"].clamp(0, 1) - x).double().square().mean())
-        expected = bits + float(lambda_of(condition)) * 255**2 * mse * x.shape[-2] * x.shape[-1]
+        expected = bits + ERRORS * float(lambda_of(condition)) * 255**2 * mse * x.shape[-2] * x.shape[-1]
         assert search_of(codec).cost(y, x, condition) == pytest.approx(expected, rel=1e-5)
         assert search_of(codec)._targets(y, x, condition)[1] == pytest.approx(expected, rel=1e-5)
 
@@ -169,8 +180,8 @@ class TestARound:
                     moved = y_hat._replace(parts=[each.clone() for each in y_hat.parts])
                     moved.parts[part][0, channel, row, column] += sign
                     error = (plain.synthesis(moved, condition) - x).double().square().sum() / 3
-                    ends.append(float(lambda_of(condition)) * 255**2 * float(error))
-                expected = y_hat.parts[part][0, channel, row, column] - (ends[1] - ends[0]) / (2 * DISTORTION_WEIGHT)
+                    ends.append(ERRORS * float(lambda_of(condition)) * 255**2 * float(error))
+                expected = y_hat.parts[part][0, channel, row, column] - (ends[1] - ends[0]) / (2 * PRICE)
                 assert float(targets[part][0, channel, row, column]) == pytest.approx(float(expected), abs=2e-3)
 
     def test_contexts_count(self, codec: Codec) -> None:

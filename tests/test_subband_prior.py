@@ -362,12 +362,13 @@ def test_laplace_likelihoods_are_masses_and_have_their_gradients() -> None:
     assert torch.autograd.gradcheck(lambda s: laplace.log2_likelihood(k, s), s)
 
 
-def test_the_choice_is_the_cheaper_one() -> None:
+@pytest.mark.parametrize("times", [laplace.TRAINING_WEIGHT, laplace.CODING_WEIGHT])
+def test_the_choice_is_the_cheaper_one(times: float) -> None:
     r = torch.linspace(-4, 4, 801)
     for s in (-1.0, 0.5, 3.0):
         log_scale = torch.full_like(r, s)
-        chosen = laplace.choose(r, laplace.savings(log_scale))
-        weight = laplace.WEIGHT * DISTORTION_WEIGHT
+        chosen = laplace.choose(r, laplace.savings(log_scale), times)
+        weight = times * DISTORTION_WEIGHT
         cost = lambda k, s=log_scale, weight=weight: weight * (r - k) ** 2 - laplace.log2_likelihood(k, s)  # noqa: E731
         nearest = r.round()
         best = torch.minimum(cost(nearest), cost(nearest - nearest.sign()))

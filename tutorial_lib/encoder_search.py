@@ -7,13 +7,14 @@ numbers are chosen from, and ŷ, what would be decoded, a round is
 
     g  =  gradient at ŷ of  λ · 255² · squared error through the whole synthesis  +  the bits of all *other* symbols
     t  =  ŷ − g / (2 · price)         where a parabola of that slope has its lowest point
-    y  ←  (1 − β) y + β t             a step towards it: with β = 1, neighbours would all mend the same error
+    v  ←  μ v + β (t − y)             a step towards it: with β = 1, neighbours would all mend the same error;
+    y  ←  y + v                       and with momentum, as what many rounds agree on adds up
 
-price: what a squared error of one step costs, in bits (`quality.DISTORTION_WEIGHT`; with the 1.4 times as much that
-`laplace.choose` reckons with, the steps are too short: half of what two rounds gain). A symbol's own bits need no
-gradient: the choice between two whole numbers weighs them, as before.
+price: what a squared error of one step costs, in bits. A symbol's own bits need no gradient: the choice between two
+whole numbers weighs them, as before.
 
-Costs are bits + λ · 255² · squared error, both summed over pixels: all in bits. *Invariant*: the cheapest y is kept,
+Costs are bits + λ · 255² · squared error, both summed over pixels: all in bits. λ is ERRORS times what the networks
+were trained with, as `laplace.choose`, too, counts errors for more when it codes. *Invariant*: the cheapest y is kept,
 and more rounds begin with the same rounds. So no effort costs more than a lower one.
 
 A large picture's gradient is computed piece by piece, with a margin around each, so that memory stays bounded; the
@@ -38,7 +39,10 @@ from tutorial_lib.subband_prior import Chosen, Coefficients, SubbandPrior, shift
 from tutorial_lib.wavelet import join, sizes, turn_colours
 from tutorial_lib.whole_networks import straight
 
-ROUNDS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 14)  # of each effort
+ROUNDS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20)  # of each effort
+ERRORS = laplace.CODING_WEIGHT / laplace.TRAINING_WEIGHT  # times λ: what an error costs an encoder
+MOMENTUM = 0.4  # μ
+PRICE = ERRORS * DISTORTION_WEIGHT  # of a squared error of one step, in bits
 DEFAULT_EFFORT = 2  # 3.6 core-seconds for 768 × 512 (`benchmarks/effort.py`)
 PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.7 GB of memory for a million of them
 
@@ -54,7 +58,7 @@ def frozen(network: Network) -> Network:
 
 def step_size(n: int) -> float:
     """β of round n = 0, 1, …"""
-    return 0.3 / (1 + n / 3)
+    return 0.3 / (1 + n / 5)
 
 
 class Search:
@@ -86,14 +90,16 @@ class Search:
         pieces = [(piece, x) for piece in pieces_of(y.shape, levels, PIECE, MARGIN)]
         if len(pieces) > 1:  # what is missing beyond a piece's edges is missing in what it is compared with, too
             pieces = [(piece, picture_of(piece.cut(y), quality, self.synthesis.colours)) for piece, _ in pieces]
+        velocity = [torch.zeros_like(part) for part in y.parts]
         for n in range(rounds):
             targets = [torch.empty_like(part) for part in y.parts]
             for piece, picture in pieces:
                 found, cost = self._targets(piece.cut(y), picture, quality)
                 piece.paste(found, targets)
             yield y, cost if len(pieces) == 1 else self.cost(y, x, quality)
-            moved = [torch.lerp(part, target, step_size(n)) for part, target in zip(y.parts, targets, strict=True)]
-            y = Coefficients(y.shape, moved)
+            for v, part, target in zip(velocity, y.parts, targets, strict=True):
+                v.mul_(MOMENTUM).add_(target - part, alpha=step_size(n))
+            y = Coefficients(y.shape, [part + v for part, v in zip(y.parts, velocity, strict=True)])
         yield y, self.cost(y, x, quality)
 
     @torch.no_grad()
@@ -108,7 +114,7 @@ class Search:
         gradients = torch.autograd.grad(total, [y_hat for _, y_hat in chosen])
         targets = [torch.zeros_like(part) for part in y.parts]
         for (which, y_hat), g in zip(chosen, gradients, strict=True):
-            which.of(targets).copy_(y_hat.detach() - g / (2 * DISTORTION_WEIGHT))
+            which.of(targets).copy_(y_hat.detach() - g / (2 * PRICE))
         return targets, float(total.detach())
 
     def _decoded(self, y: Coefficients, x: Tensor, quality: Tensor) -> tuple[Tensor, list[tuple[Pass, Tensor]]]:
@@ -136,7 +142,7 @@ class Search:
             log2 = laplace.log2_likelihood(k, straight(laplace.clamp_log_scale(s), shifted))
             bits = bits - (log2 if which.valid is None else log2.masked_fill(~which.valid, 0.0)).sum(dtype=bits.dtype)
         error = self.synthesis(decoded, quality).clamp(0, 1) - x
-        distortion = lambda_of(quality) * 255**2 * error.square().sum() / error.shape[1]  # a mean over colours
+        distortion = ERRORS * lambda_of(quality) * 255**2 * error.square().sum() / error.shape[1]  # a mean over colours
         return bits + distortion[0], chosen
 
 

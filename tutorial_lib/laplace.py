@@ -12,7 +12,8 @@ zero costs less than a thousandth of a bit whatever the table.
 
 The encoder may choose any whole number (rate–distortion optimised quantization). It takes the nearest, or its
 neighbour towards 0 where the bits saved are worth more than the error: `choose`. What follows the quantizer (the
-restoration) makes up for zeros worse than for other errors, so that errors count 1.4 times (measured).
+restoration) makes up for zeros worse than for other errors, so that errors count 1.4 times in training, and twice when
+a picture is coded (both measured: `benchmarks/codec_ablations.md`).
 """
 
 import math
@@ -27,7 +28,8 @@ from tutorial_lib.quality import DISTORTION_WEIGHT
 
 LOWEST, HIGHEST, PER_OCTAVE = -4.5, 8.0, 8  # log-scales s of the tables, octaves of b
 TABLES = round((HIGHEST - LOWEST) * PER_OCTAVE) + 1
-WEIGHT = 1.4  # times what a squared error costs, where a whole number is chosen
+# Times what a squared error costs, where a whole number is chosen: in training, and when a picture is coded.
+TRAINING_WEIGHT, CODING_WEIGHT = 1.4, 2.0
 TAIL = 2.0**-15  # beyond it, symbols are sent with the escape
 LEAST = -26.0  # log2 of a likelihood: about what an escape costs, 16 bits and some digits
 LOG2_E = 1 / math.log(2)
@@ -65,13 +67,13 @@ def savings(s: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def choose(r: Tensor, saved: tuple[Tensor, Tensor]) -> Tensor:
+def choose(r: Tensor, saved: tuple[Tensor, Tensor], weight: float = CODING_WEIGHT) -> Tensor:
     """Whole numbers for real ones: the nearest, or one less in magnitude. saved: see `savings`."""
     k = torch.round(r)
     magnitude = k.abs()
-    error = WEIGHT * DISTORTION_WEIGHT * (2 * (r.abs() - magnitude) + 1)  # what the squared error grows by
-    down = (error < torch.where(magnitude > 1, saved[1], saved[0])) & (magnitude > 0)
-    return k - k.sign() * down
+    error = r.abs().sub_(magnitude).mul_(2).add_(1).mul_(weight * DISTORTION_WEIGHT)  # what the squared one grows by
+    down = error < torch.where(magnitude > 1, saved[1], saved[0])
+    return k.sub_(k.sign().mul_(down))  # a zero has no sign, and stays
 
 
 class LaplaceTables:

@@ -165,7 +165,7 @@ class SubbandPrior(Prior):
 
         def rate(which: Pass, m: Tensor, s: Tensor) -> Tensor:
             s = laplace.clamp_log_scale(s)
-            k = laplace.choose(which.of(y.parts) - m.detach(), laplace.savings(s))
+            k = laplace.choose(which.of(y.parts) - m.detach(), laplace.savings(s), laplace.TRAINING_WEIGHT)
             rated_as(which, k + (m.detach() - m), s)
             return k
 
