@@ -1,6 +1,7 @@
-"""Put together what a browser needs: `python web/gather.py build/web`, after `npm ci --prefix web`.
+"""Put together what a browser needs: `python web/assemble.py build/web`, after `npm ci --prefix web`.
 
 decoder/      the decoder
+encoder/      the encoder, which is little without it
 page/         the page around it
 ort/          onnxruntime-web, its smallest build: WebAssembly only
 model/        the exported codec; export.py writes it
@@ -19,7 +20,7 @@ def gather(folder: Path) -> None:
     """Copy what there is to be copied. Raises SystemExit where onnxruntime-web is not installed."""
     if not ORT.is_dir():
         raise SystemExit("onnxruntime-web is not installed: `npm ci --prefix web` does it.")
-    for name in ("decoder", "page"):
+    for name in ("decoder", "encoder", "page"):
         shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(WEB / name, folder / name)
     (folder / "ort").mkdir(exist_ok=True)

@@ -1,8 +1,9 @@
-"""The decoder in headless Chromium, for tests and measurements: no page, only what it says."""
+"""The decoder in headless Chromium, for tests and measurements: what it says, without the page around it."""
 
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -29,63 +30,122 @@ LOAD = """async (threads) => {
     window.decoder = await Decoder.load(ort, read);
     return (performance.now() - begin) / 1000;
 }"""
-DECODE = """async (file) => {
+# Numbers go back as the bodies of requests: as text they would take several times their memory.
+DECODE = """async ([file, slices]) => {
     const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
-    const inText = (array) => {
-        const bytes = new Uint8Array(array.buffer);
-        let text = "";
-        for (let n = 0; n < bytes.length; n += 4096) text += String.fromCharCode(...bytes.subarray(n, n + 4096));
-        return btoa(text);
-    };
     const begin = performance.now();
     let preview = null;
     const onPart = () => { preview ??= (performance.now() - begin) / 1000; };
     try {
-        const { parts, rgba, seconds, width, height } = await window.decoder.decode(bytes, { onPart });
-        return { parts: parts.map(inText), rgba: inText(rgba), seconds, preview, width, height };
+        const options = { onPart, slices: slices ?? undefined };
+        const { parts, rgba, bits, ...facts } = await window.decoder.decode(bytes, options);
+        window.said = { parts, rgba };
+        return { ...facts, preview };
     } catch (error) {
-        return { name: error.name, error: error.message };
+        return { error: error.message };
     }
+}"""
+# The same by the page's own worker. A file cannot keep it busy for ever: after some milliseconds the page gives up.
+OPEN = """async ([file, milliseconds]) => {
+    const { Codec } = await import("/page/codec.js");
+    window.codec ??= new Codec();
+    const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
+    const ignored = () => {};
+    const work = window.codec.decode(bytes, { onLoading: ignored, onLoaded: ignored, onPart: ignored });
+    let timer;
+    const patience = new Promise((_, reject) => {
+        timer = setTimeout(reject, milliseconds, new Error("there is no answer."));
+    });
+    try {
+        const { result, fault } = await Promise.race([work, patience]);
+        const { parts, rgba, bits, ...facts } = result;
+        window.said = { parts, rgba };
+        return { ...facts, error: fault };
+    } catch (error) {
+        window.said = null;
+        return { error: error.message, because: error.because ?? null };
+    } finally {
+        clearTimeout(timer);
+    }
+}"""
+TAKE = """async () => {
+    const { parts, rgba } = window.said;
+    window.said = null;
+    await fetch("/parts", { method: "POST", body: new Blob(parts) });
+    await fetch("/rgba", { method: "POST", body: new Blob([rgba]) });
 }"""
 
 
 class Decoded(NamedTuple):
-    """latents: of all parts, int32; pixels (3, H, W); seconds: by stage; preview: until the first small picture."""
+    """facts: sizes, bytes of sections, seconds by stage; latents: of all parts, int32; pixels (3, H, W)."""
 
+    facts: dict[str, Any]
     latents: NDArray[np.int32]
     pixels: NDArray[np.uint8]
-    seconds: dict[str, float]
-    preview: float
 
 
 class Tab:
-    """A tab of the browser, in which the decoder is loaded."""
+    """A tab of the browser. `load` comes before `decode`; `open` has its own decoder, in the page's worker."""
 
-    def __init__(self, page: Any, threads: int) -> None:
-        self.page = page
-        self.load_seconds: float = page.evaluate(LOAD, threads)
+    def __init__(self, page: Any, received: dict[str, bytes], threads: int) -> None:
+        self.page, self.received, self.threads = page, received, threads
+
+    def load(self) -> float:
+        """Load the decoder: seconds, its self-test included."""
+        return self.page.evaluate(LOAD, self.threads)
+
+    def decode(self, data: bytes, slices: int | None = None) -> Decoded:
+        """Facts say the seconds until the first preview, too. Raises ValueError with the decoder's sentence."""
+        facts = self.page.evaluate(DECODE, [base64.b64encode(data).decode(), slices])
+        if "error" in facts:
+            raise ValueError(facts["error"])
+        return self._taken(facts)
+
+    def open(self, data: bytes, seconds: float) -> Decoded | dict[str, Any]:
+        """What the page's worker makes of a file: {error, because} if there is no picture.
+
+        Of a file whose first parts give a picture, facts say the error, too. because: "file", "size" or "decoder", as
+        the page has it; None if there is no answer within so many seconds.
+        """
+        facts = self.page.evaluate(OPEN, [base64.b64encode(data).decode(), 1000 * seconds])
+        return facts if "because" in facts else self._taken(facts)
+
+    def _taken(self, facts: dict[str, Any]) -> Decoded:
+        facts["peak_memory"] = self.peak_memory()  # what follows is not the decoder's
+        self.page.evaluate(TAKE)
+        return decoded(facts, self.received.pop("/parts"), self.received.pop("/rgba"))
 
     def processor_seconds(self) -> float:
         """What its process has taken of the processors so far, all threads together."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("Performance.enable")
         metrics = session.send("Performance.getMetrics")["metrics"]
+        session.detach()
         return next(metric["value"] for metric in metrics if metric["name"] == "ProcessTime")
 
-    def decode(self, data: bytes) -> Decoded:
-        """Raises ValueError with the decoder's sentence."""
-        said = self.page.evaluate(DECODE, base64.b64encode(data).decode())
-        if "error" in said:
-            raise ValueError(said["error"])
-        latents = np.frombuffer(b"".join(map(base64.b64decode, said["parts"])), "<i4")
-        rgba = np.frombuffer(base64.b64decode(said["rgba"]), np.uint8).reshape(said["height"], said["width"], 4)
-        return Decoded(latents, rgba[..., :3].transpose(2, 0, 1), said["seconds"], said["preview"])
+    def peak_memory(self) -> int | None:
+        """Bytes that its process has held at most so far; None where nobody says (elsewhere than on Linux)."""
+        session = self.page.context.browser.new_browser_cdp_session()
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        session.detach()
+        files = [Path(f"/proc/{each['id']}/status") for each in processes if each["type"] == "renderer"]
+        said = [re.search(r"VmHWM:\s*(\d+) kB", file.read_text()) for file in files if file.exists()]
+        return max((1024 * int(each[1]) for each in said if each), default=None)
+
+
+def decoded(facts: dict[str, Any], latents: bytes, rgba: bytes) -> Decoded:
+    """From the decoder's own layout. Raises ValueError if a pixel is transparent."""
+    pixels = np.frombuffer(rgba, np.uint8).reshape(facts["height"], facts["width"], 4)
+    if not (pixels[..., 3] == 255).all():
+        raise ValueError("some pixels are transparent.")
+    return Decoded(facts, np.frombuffer(latents, "<i4"), pixels[..., :3].transpose(2, 0, 1))
 
 
 class Files(SimpleHTTPRequestHandler):
-    """A server of files that says nothing."""
+    """A server of files that says nothing, and keeps what it is sent."""
 
     headers_sent: dict[str, str] = {}  # noqa: RUF012
+    received: dict[str, bytes] = {}  # noqa: RUF012
 
     def log_message(self, *words: object) -> None:
         pass
@@ -94,6 +154,11 @@ class Files(SimpleHTTPRequestHandler):
         for name, value in self.headers_sent.items():
             self.send_header(name, value)
         super().end_headers()
+
+    def do_POST(self) -> None:
+        self.received[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
 
 
 @contextmanager
@@ -104,7 +169,9 @@ def opened(folder: Path, threads: int = 1) -> Iterator[Tab]:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         raise LookupError(f"No browser is installed: one of {', '.join(BROWSERS)} is needed.")
-    handler = type("Handler", (Files,), {"headers_sent": ISOLATED if threads > 1 else {}})
+    received: dict[str, bytes] = {}
+    sent = ISOLATED if threads > 1 else {}
+    handler = type("Handler", (Files,), {"headers_sent": sent, "received": received})
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -114,7 +181,7 @@ def opened(folder: Path, threads: int = 1) -> Iterator[Tab]:
             page = browser.new_page()
             page.set_default_timeout(PATIENCE)
             page.goto(f"http://127.0.0.1:{server.server_port}/model/model.json")
-            yield Tab(page, threads)
+            yield Tab(page, received, threads)
             browser.close()
     finally:
         server.shutdown()

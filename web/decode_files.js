@@ -1,8 +1,9 @@
 /**
  * Decode .lic files in Node: `node web/decode_files.js [--slices K] MODEL_FOLDER OUT_FOLDER FILE.lic …`
  *
- * For each NAME.lic it writes NAME.latents (all parts, int32) and NAME.rgba; and prints a line of JSON, with what else
- * the decoder says, or the sentence of an error.
+ * For each NAME.lic it writes NAME.latents (all parts, int32) and NAME.rgba; and prints a line of JSON: what else the
+ * decoder says, how many bytes of memory the process has held at most, and an error's sentence. Where there is no
+ * picture, the line says the error's kind, too.
  */
 
 import { readFile, writeFile } from "node:fs/promises";
@@ -18,12 +19,15 @@ const decoder = await loadDecoder(folder);
 for (const file of files) {
   const name = basename(file, ".lic");
   try {
-    const { parts, rgba, bits, ...rest } = await decoder.decode(await readFile(file), options);
+    const { result, fault: error } = await decoder.open(await readFile(file), options);
+    const { parts, rgba, bits, ...facts } = result;
+    const peak = 1024 * process.resourceUsage().maxRSS;
     const latents = Buffer.concat(parts.map((part) => Buffer.from(part.buffer)));
     await writeFile(join(target, `${name}.latents`), latents);
     await writeFile(join(target, `${name}.rgba`), rgba);
-    console.log(JSON.stringify({ name, ...rest, bits: { width: bits.width, height: bits.height } }));
+    console.log(JSON.stringify({ name, ...facts, error, peak_memory: peak }));
   } catch (error) {
-    console.log(JSON.stringify({ name, error: error instanceof Error ? error.message : String(error) }));
+    if (!(error instanceof Error)) throw error;
+    console.log(JSON.stringify({ name, error: error.message, kind: error.name }));
   }
 }

@@ -5,6 +5,7 @@ rans       tables, streams, and the symbols in them, or the sentence of the erro
 lifting    low-passes and details in whole numbers, and what they join to
 rounding   numbers that lie between two others, rounded
 qualities  what depends on the quality
+encoding   what the encoder is compared with: `encoder_vectors`
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import zlib
 
 import numpy as np
 import torch
+from encoder_vectors import encoding
 from targets import coding_tables, forged, seeds
 
 from tutorial_lib import bitstream, rans
@@ -127,4 +129,4 @@ def qualities() -> dict:
 
 def everything() -> dict:
     parts = {"container": container(), "rans": rans_streams(), "lifting": lifting()}
-    return {**parts, "rounding": rounding(), "qualities": qualities()}
+    return {**parts, "rounding": rounding(), "qualities": qualities(), "encoding": encoding()}

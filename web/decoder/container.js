@@ -7,12 +7,12 @@
 import { crc16, crc32 } from "./checksums.js";
 import { BitstreamError, IncompleteFile } from "./errors.js";
 
-const MAGIC = [0x89, 0x4c, 0x49, 0x43];
-const VERSION = 3;
+export const MAGIC = [0x89, 0x4c, 0x49, 0x43];
+export const VERSION = 3;
 const MAX_PIXELS = 2 ** 27;
 const LONGEST_HEADER = 4096;
 const LONGEST_VARINT = 5;
-const FIXED = 21; // bytes up to and including the length of the codec's name
+export const FIXED = 21; // bytes up to and including the length of the codec's name
 
 /**
  * Where a string lies in its file.
@@ -127,6 +127,17 @@ export function checkMadeBy(header, codec, fingerprint) {
   }
 }
 
+/** @param {Uint8Array[]} pieces */
+export function joined(pieces) {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
 /**
  * A number as Python's format(n, ",") writes it.
  * @param {number} n
@@ -135,14 +146,23 @@ export function number(n) {
   return n.toLocaleString("en-US");
 }
 
+/**
+ * What is wrong with a picture's size, if anything: a file cannot say it.
+ * @param {number} width
+ * @param {number} height
+ */
+export function sizeFault(width, height) {
+  if (Math.min(width, height) >= 1 && Math.max(width, height) < 2 ** 16 && width * height <= MAX_PIXELS) return null;
+  return (
+    `a picture of ${number(width)} x ${number(height)} pixels does not fit in a .lic file, which allows 1 to ` +
+    `65,535 pixels on each side and ${number(MAX_PIXELS)} altogether.`
+  );
+}
+
 /** @param {Header} header */
 function checkFacts({ width, height, sections, required, codec }) {
-  if (!(width >= 1 && height >= 1 && width * height <= MAX_PIXELS)) {
-    throw new BitstreamError(
-      `a picture of ${number(width)} x ${number(height)} pixels does not fit in a .lic file, which allows 1 to ` +
-        `65,535 pixels on each side and ${number(MAX_PIXELS)} altogether.`,
-    );
-  }
+  const fault = sizeFault(width, height);
+  if (fault) throw new BitstreamError(fault);
   if (sections.length < 1) {
     throw new BitstreamError(`a .lic file holds 1 to 255 strings, not ${sections.length}.`);
   }

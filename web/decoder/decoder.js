@@ -10,18 +10,18 @@
 
 import { bitsMap } from "./bits.js";
 import { crc32 } from "./checksums.js";
-import { checkMadeBy, number, unpack } from "./container.js";
+import { checkMadeBy, joined, unpack } from "./container.js";
 import { BitstreamError, IncompleteFile } from "./errors.js";
+import { checkPixels } from "./limits.js";
 import { Model } from "./model.js";
 import { Scan } from "./passes.js";
 import { isQuality } from "./quality.js";
 import { Decoder as RansDecoder, Tables } from "./rans.js";
+import { reader } from "./symbols.js";
 import { Synthesis } from "./synthesis.js";
 import { takeOffsets } from "./table_offsets.js";
 
 export { BitstreamError, IncompleteFile };
-
-const MOST_PIXELS = 2 ** 24; // a header may claim more than there is memory for
 
 /**
  * @typedef {import("./synthesis.js").Picture} Picture
@@ -75,6 +75,24 @@ export class Decoder {
   }
 
   /**
+   * The picture; of a file that was cut short, what its first parts give, with a sentence about what is wrong.
+   * Throws what `decode` throws.
+   * @param {Uint8Array} bytes
+   * @param {Options} [options]
+   * @returns {Promise<{result: Result, fault: string | null}>}
+   */
+  async open(bytes, options) {
+    try {
+      return { result: await this.decode(bytes, options), fault: null };
+    } catch (error) {
+      if (!(error instanceof IncompleteFile)) throw error;
+      const { slices, message: fault } = error;
+      if (slices === null || slices > this.model.description.levels) throw error;
+      return { result: await this.decode(bytes, { ...options, slices }), fault };
+    }
+  }
+
+  /**
    * slices: stop after so many, for a picture of less detail, which a file that was cut short may hold, too.
    * onPart: called after each part but the last, with the small picture that the parts so far give.
    * Throws BitstreamError for bytes that are damaged, or of another codec; RangeError for pictures that are too large,
@@ -95,17 +113,17 @@ export class Decoder {
     if (!isQuality(quality)) {
       throw new BitstreamError(`the file is damaged: it is of quality ${quality}, which this codec lacks.`);
     }
-    checkStrings(strings.length, levels, slices);
-    if (width * height > MOST_PIXELS) {
-      const size = `${number(width)} x ${number(height)} pixels`;
-      throw new RangeError(`a picture of ${size} is too large for a browser: ${number(MOST_PIXELS)} are the most.`);
+    if (slices === undefined && strings.length !== levels + 1) {
+      const whole = `while a picture with all its slices takes ${levels + 1}`;
+      throw new BitstreamError(`the file holds ${strings.length} string(s), ${whole}.`);
     }
+    checkPixels(width, height);
     const pieces = strings.map(takeOffsets);
     const stream = new RansDecoder(joined(pieces.map(({ rest }) => rest)), this.tables);
     watch.lap("container");
 
     const offsets = pieces.map((piece) => piece.offsets);
-    const scan = new Scan(this.model, stream, offsets, header);
+    const scan = new Scan(this.model, reader(stream, offsets), header);
     const synthesis = new Synthesis(this.model, header);
     /** @type {Int32Array[]} */
     const parts = [];
@@ -157,32 +175,4 @@ class Watch {
     const { container, prior, synthesis } = this.spent;
     return { container, prior: prior - entropy, entropy, synthesis, total: (this.last - this.begin) / 1000 };
   }
-}
-
-/**
- * @param {number} held
- * @param {number} levels
- * @param {number | undefined} slices
- */
-function checkStrings(held, levels, slices) {
-  const whole = levels + 1;
-  if (slices === undefined && held !== whole) {
-    throw new BitstreamError(
-      `the file holds ${held} string(s), while a picture with all its slices takes ${whole}.`,
-    );
-  }
-  if (held > whole) {
-    throw new BitstreamError(`this codec reads the first 1 to ${whole} strings of a picture, without a gap.`);
-  }
-}
-
-/** @param {Uint8Array[]} pieces */
-function joined(pieces) {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

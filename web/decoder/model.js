@@ -11,6 +11,8 @@ import { inStrips, STRIP } from "./strips.js";
  * @typedef {Float32Array | Int32Array | Uint16Array} Values
  * @typedef {(name: string) => Promise<Uint8Array | ArrayBuffer>} Read
  * @typedef {{channels: number, height: number, width: number, data: Float32Array}} Planes
+ * @typedef {{channels: number, height: number, width: number, rows: (begin: number, end: number) => Planes}} Rows
+ * Rows: planes that are made a few rows at a time, when a network wants them.
  * @typedef {typeof import("onnxruntime-web/wasm")} Ort
  */
 
@@ -67,7 +69,7 @@ export class Model {
   /**
    * What a network makes of its inputs.
    * @param {string} network
-   * @param {Record<string, Planes>} inputs
+   * @param {Record<string, Planes | Rows>} inputs
    * @param {string} prefix its weights are the tensors whose names are this and the input's
    * @returns {Promise<Planes>}
    */
@@ -87,7 +89,7 @@ export class Model {
 
   /**
    * @param {readonly string[]} names
-   * @param {Record<string, Planes>} inputs
+   * @param {Record<string, Planes | Rows>} inputs
    * @param {string} prefix
    */
   weightsFor(names, inputs, prefix) {

@@ -1,8 +1,9 @@
 /**
- * The order of passes: from coarse to fine, what is decoded when, and what the networks see by then.
+ * The order of passes: from coarse to fine, what is coded when, and what the networks see by then.
  *
- * `tutorial_lib/subband_prior.py` and `subband_networks.py` once more, decoding only. Whatever decides about tables and
- * means is computed with whole numbers, so that the tables are those that the encoder chose.
+ * `tutorial_lib/subband_prior.py` and `subband_networks.py` once more. Whatever decides about tables and means is
+ * computed with whole numbers, so that the decoder's tables are those that the encoder chose. What codes is not known
+ * here: a callback reads each pass's symbols from a stream, or chooses them (`encoder/`).
  */
 
 import {
@@ -17,7 +18,7 @@ import {
   surroundings,
 } from "./contexts.js";
 import { hintOf, interpolated } from "./quality.js";
-import { decodeQuarter } from "./symbols.js";
+import { codeQuarter } from "./symbols.js";
 import { bandSizes, join, sizes } from "./wavelet.js";
 
 /** @typedef {import("./model.js").Planes} Planes */
@@ -35,19 +36,17 @@ const HALVES = [QUARTERS.slice(0, 2), QUARTERS.slice(2)]; // a checkerboard
 export class Scan {
   /**
    * @param {import("./model.js").Model} model
-   * @param {import("./rans.js").Decoder} decoder
-   * @param {import("./table_offsets.js").Offsets[]} offsets of each part
+   * @param {import("./symbols.js").SymbolCallback} symbols
    * @param {{height: number, width: number, quality: number}} picture
    */
-  constructor(model, decoder, offsets, { height, width, quality }) {
+  constructor(model, symbols, { height, width, quality }) {
     this.model = model;
-    this.decoder = decoder;
-    this.offsets = offsets;
+    this.symbols = symbols;
     this.quality = quality;
     this.levels = model.description.levels;
     this.sides = sizes(height, width, this.levels);
     this.hint = { channels: 1, height: 1, width: 1, data: Float32Array.of(Math.round(hintOf(quality) * UNIT)) };
-    this.entropySeconds = 0;
+    this.entropySeconds = 0; // of the callback, and what leads to it
   }
 
   /**
@@ -93,8 +92,8 @@ export class Scan {
         return near[colour * plane + here] + predicted.data[colour * size + at];
       };
       const bands = /** @type {[number, number][]} */ (Array(3).fill([height, width]));
-      const place = { y, height, width, first: 0, bands, row, column, offset: this.offsets[0].grey, bits };
-      this.decode(place, means, predicted.data.subarray(3 * size), base.slice(3 * n, 3 * n + 3));
+      const place = { part: 0, y, height, width, first: 0, bands, row, column, bits };
+      this.code(place, means, predicted.data.subarray(3 * size), base.slice(3 * n, 3 * n + 3));
       for (let i = row; i < height; i += 2) for (let j = column; j < width; j += 2) mask[i * width + j] = 1;
     }
     const x = room(6, height, width, 1);
@@ -119,11 +118,11 @@ export class Scan {
     const base = this.baseOf(part);
     const y = new Int32Array(9 * height * width);
     const bits = new Float32Array(height * width);
-    const place = { y, height, width, bits };
+    const place = { part, y, height, width, bits };
 
-    const grey = { ...place, first: 0, bands, offset: this.offsets[part].grey };
+    const grey = { ...place, first: 0, bands };
     await this.checkerboard(`${name}.grey`, f, grey, [base.slice(0, 3), base.slice(9, 12)]);
-    const colours = { ...place, first: 3, bands: [...bands, ...bands], offset: this.offsets[part].colours };
+    const colours = { ...place, first: 3, bands: [...bands, ...bands] };
     await this.checkerboard(`${name}.colour`, f, colours, [base.slice(3, 9), base.slice(12, 18)]);
 
     if (part === this.levels) return { y, f, height, width, bits };
@@ -169,12 +168,16 @@ export class Scan {
         const f = quarter(features, row, column);
         const size = f.height * f.width;
         if (!size) continue;
-        const x = cut(around, row, column, 2 * f.height + 1, 2 * f.width + 1);
+        const [h, w] = [2 * f.height + 1, 2 * f.width + 1];
+        const rows = (/** @type {number} */ from, /** @type {number} */ to) => {
+          return cut(around, row + from, column, to - from, w);
+        };
+        const x = { channels: around.channels, height: h, width: w, rows };
         const network = around.channels ? "checkerboard" : "blind";
         const { data } = await this.model.run(network, around.channels ? { f, x } : { f }, `${name}.${half}`);
         const means = first ? this.following(data, place, row, column, f.width, size) : meansIn(data, size);
         const logScales = data.subarray(bands.length * size);
-        this.decode({ ...place, row, column }, means, logScales, base[half]);
+        this.code({ ...place, row, column }, means, logScales, base[half]);
       }
     }
   }
@@ -204,9 +207,9 @@ export class Scan {
    * @param {Float32Array} logScales
    * @param {number[]} base
    */
-  decode(place, means, logScales, base) {
+  code(place, means, logScales, base) {
     const begin = performance.now();
-    decodeQuarter(this.decoder, place, means, logScales, base);
+    codeQuarter(this.symbols, place, means, logScales, base);
     this.entropySeconds += (performance.now() - begin) / 1000;
   }
 

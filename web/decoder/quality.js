@@ -2,7 +2,7 @@
 
 const [LOWEST, HIGHEST] = [1, 100];
 const [ROWS, ROW_SPACING] = [10, 11]; // of a table, and how many qualities lie between two rows
-const [LAMBDA_LOWEST, LAMBDA_HIGHEST, STEP] = [0.0004, 0.12, 4.5];
+export const [LAMBDA_LOWEST, LAMBDA_HIGHEST, STEP] = [0.0004, 0.12, 4.5];
 
 /** @param {number} quality */
 export function isQuality(quality) {

@@ -14,9 +14,9 @@ import { BitstreamError } from "./errors.js";
 const PRECISION = 16; // bits: every row of the tables ends with 2^16
 const PARTS = 512; // starting points of the search in each row
 const SHIFT = PRECISION - 9; // from a count to its part
-const LOW = 2 ** 31; // the state's lower bound, and where it begins
+export const LOW = 2 ** 31; // the state's lower bound, and where it begins
 const MAX_DIGITS = 9; // of an escape
-const WORD = 2 ** 32;
+export const WORD = 2 ** 32;
 
 /** Rows of cumulative counts, one behind another; the last symbol of each is the escape. */
 export class Tables {

@@ -6,6 +6,7 @@
  */
 
 /** @typedef {import("./model.js").Planes} Planes */
+/** @typedef {import("./model.js").Rows} Rows */
 
 /** Numbers of the inputs of one strip, about; a picture of 768 × 512 needs no strips. */
 export const STRIP = 2 ** 22;
@@ -33,7 +34,7 @@ const ROWS = {
 /**
  * Run a network on its inputs, in strips if they are large.
  * @param {string} network
- * @param {Record<string, Planes>} inputs
+ * @param {Record<string, Planes | Rows>} inputs
  * @param {number} margin
  * @param {number} most numbers of the inputs of a strip
  * @param {(inputs: Record<string, Planes>) => Promise<Planes>} run
@@ -41,37 +42,44 @@ const ROWS = {
  */
 export async function inStrips(network, inputs, margin, most, run) {
   const { inputs: rows, result } = ROWS[network] ?? { inputs: {}, result: 1 };
+  const part = (/** @type {(name: string, height: number) => [number, number]} */ span) => {
+    const made = Object.entries(inputs).map(([name, input]) => [name, rowsOf(input, ...span(name, input.height))]);
+    return run(Object.fromEntries(made));
+  };
+  const whole = () => part((_, height) => [0, height]);
   const [first] = Object.keys(rows);
-  if (!first) return run(inputs);
+  if (!first) return whole();
   const height = (inputs[first].height - rows[first].more) / rows[first].times;
   const perRow = Object.entries(rows).reduce((sum, [name, { times }]) => {
     return sum + inputs[name].channels * times * inputs[name].width;
   }, 0);
   const strip = Math.max(LEAST, Math.floor(most / perRow));
-  if (height <= 1.25 * strip) return run(inputs);
+  if (height <= 1.25 * strip) return whole();
   /** @type {Planes | undefined} */
-  let whole;
+  let joined;
   for (let begin = 0; begin < height; begin += strip) {
     const end = Math.min(begin + strip, height);
     const [from, to] = [Math.max(begin - margin, 0), Math.min(end + margin, height)];
-    const given = { ...inputs };
-    for (const [name, { times, more }] of Object.entries(rows)) {
-      given[name] = rowsOf(inputs[name], times * from, times * to + more);
-    }
-    const made = await run(given);
-    whole ??= emptyLike(made, result * height);
-    putRows(whole, result * begin, made, result * (begin - from), result * (end - from));
+    const made = await part((name, all) => {
+      const { times, more } = rows[name] ?? { times: 0, more: all };
+      return [times * from, times * to + more];
+    });
+    joined ??= emptyLike(made, result * height);
+    putRows(joined, result * begin, made, result * (begin - from), result * (end - from));
   }
-  return /** @type {Planes} */ (whole);
+  return /** @type {Planes} */ (joined);
 }
 
 /**
- * @param {Planes} planes
+ * @param {Planes | Rows} planes
  * @param {number} begin
  * @param {number} end
  * @returns {Planes}
  */
-function rowsOf({ channels, height, width, data }, begin, end) {
+export function rowsOf(planes, begin, end) {
+  if ("rows" in planes) return planes.rows(begin, end);
+  const { channels, height, width, data } = planes;
+  if (begin === 0 && end === height) return planes;
   const part = new Float32Array(channels * (end - begin) * width);
   for (let channel = 0; channel < channels; channel++) {
     const from = (channel * height + begin) * width;

@@ -6,6 +6,7 @@
  */
 
 import { hintOf, interpolated, stepOf } from "./quality.js";
+import { rowsOf } from "./strips.js";
 import { join, sizes } from "./wavelet.js";
 
 /** @typedef {import("./model.js").Planes} Planes */
@@ -15,7 +16,7 @@ const UNIT = 64; // of features
 const COEFFICIENT_UNIT = 256;
 
 /** Red, green, blue of grey and of two colour differences: the 3-point DCT, orthonormal. */
-const COLOURS = [0, 1, 2].map((k) =>
+export const COLOURS = [0, 1, 2].map((k) =>
   [0, 1, 2].map((n) => Math.sqrt((k ? 2 : 1) / 3) * Math.cos((Math.PI * (2 * n + 1) * k) / 6)),
 );
 
@@ -67,7 +68,7 @@ export class Synthesis {
    * @returns {Picture}
    */
   small() {
-    const halvings = this.known ? this.levels - this.known + 1 : this.levels;
+    const halvings = this.levels - this.known + 1;
     const [height, width] = this.sides[halvings];
     return shown(this.turned(halvings), height, width);
   }
@@ -83,22 +84,24 @@ export class Synthesis {
       const [h, w] = this.sides[this.levels - this.known + 1];
       this.picture = join(this.picture, new Float32Array(9 * h * w), ...this.sides[this.levels - this.known]);
     }
-    const picture = this.turned(0);
+    const picture = this.turned(0, this.picture);
     return shown(complete ? await this.restored(picture, height, width) : picture, height, width);
   }
 
   /**
    * Red, green and blue around 0, at that many halvings.
    * @param {number} halvings
+   * @param {Float32Array} [turned] where they go: the picture itself, when nobody needs it any more
    */
-  turned(halvings) {
+  turned(halvings, turned = new Float32Array(this.picture.length)) {
     const scale = stepOf(this.quality) / (255 * 2 ** halvings);
     const plane = this.picture.length / 3;
-    const turned = new Float32Array(this.picture.length);
+    const seen = [0, 0, 0];
     for (let n = 0; n < plane; n++) {
+      for (let k = 0; k < 3; k++) seen[k] = this.picture[k * plane + n];
       for (let colour = 0; colour < 3; colour++) {
         let sum = 0;
-        for (let k = 0; k < 3; k++) sum += COLOURS[k][colour] * this.picture[k * plane + n];
+        for (let k = 0; k < 3; k++) sum += COLOURS[k][colour] * seen[k];
         turned[colour * plane + n] = sum * scale;
       }
     }
@@ -113,7 +116,12 @@ export class Synthesis {
    */
   async restored(picture, height, width) {
     const [inUnits, fine] = this.features;
-    const coarse = { ...inUnits, data: inUnits.data.map((value) => value / UNIT) };
+    const { channels, height: h, width: w } = inUnits;
+    const rows = (/** @type {number} */ from, /** @type {number} */ to) => {
+      const some = rowsOf(inUnits, from, to);
+      return { ...some, data: some.data.map((value) => value / UNIT) };
+    };
+    const coarse = { channels, height: h, width: w, rows };
     const x = filled({ channels: 3, height, width, data: picture }, 4);
     const hint = { channels: 1, height: 1, width: 1, data: Float32Array.of(hintOf(this.quality)) };
     const out = await this.model.run("restoration", { x, fine: filled(fine, 2), coarse, hint }, "restoration");

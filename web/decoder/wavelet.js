@@ -6,8 +6,8 @@
  * twice. First along rows, then along columns.
  */
 
-const STEPS = [0.4435068522, 0.8829110762, -0.05298011854, -1.586134342]; // undone from the last to the first
-const SCALE = 1.149604398;
+export const STEPS = [0.4435068522, 0.8829110762, -0.05298011854, -1.586134342]; // undone from the last to the first
+export const SCALE = 1.149604398;
 const LARGEST = 2 ** 19; // of whole numbers
 const PRECISION = 2 ** 20; // of their constants; products are below 2^53, so doubles hold them
 

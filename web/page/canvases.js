@@ -13,7 +13,7 @@ const RAMP = [
 /**
  * Draw a picture of any size over the whole canvas, whose size stays.
  * @param {HTMLCanvasElement} canvas
- * @param {import("./decoding.js").Picture} picture
+ * @param {import("./codec.js").Picture} picture
  */
 export function drawOver(canvas, picture) {
   const small = document.createElement("canvas");
@@ -26,7 +26,7 @@ export function drawOver(canvas, picture) {
 /**
  * Make a canvas as large as the picture, and draw it, pixel for pixel.
  * @param {HTMLCanvasElement} canvas
- * @param {import("./decoding.js").Picture} picture
+ * @param {import("./codec.js").Picture} picture
  */
 export function draw(canvas, picture) {
   canvas.width = picture.width;
@@ -39,7 +39,7 @@ export function draw(canvas, picture) {
 /**
  * Draw the map of the bits. Returns the value that the ramp's last colour stands for; what is above looks the same.
  * @param {HTMLCanvasElement} canvas
- * @param {import("./decoding.js").Bits} bits
+ * @param {import("./codec.js").Bits} bits
  */
 export function drawBits(canvas, bits) {
   const sorted = Float32Array.from(bits.values).sort();

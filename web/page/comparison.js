@@ -1,13 +1,16 @@
 /** The picture, and beside it, behind a divider that can be moved, the original or a JPEG. */
 
-import { bytes } from "./words.js";
-
-/** @typedef {import("./samples.js").Sample} Sample */
+/**
+ * What stands there. lic: a label; the others: labels, and addresses of pictures. There need not be a JPEG.
+ * @typedef {{label: string, address: string}} Shown
+ * @typedef {{width: number, height: number, lic: string, original: Shown, jpeg?: Shown}} Beside
+ */
 
 export class Comparison {
   /** @type {Record<string, HTMLImageElement>} */
   #pictures = {};
-  #labels = { jpeg: "", original: "" };
+  /** @type {Record<string, string>} */
+  #labels = {};
 
   /**
    * @param {(id: string) => HTMLElement} element gives the page's element of that id
@@ -19,6 +22,7 @@ export class Comparison {
     this.controls = element("comparison");
     this.leftLabel = element("left-label");
     this.rightLabel = element("right-label");
+    this.choice = element("beside-choice");
     this.slider = /** @type {HTMLInputElement} */ (element("slider"));
     this.radios = /** @type {HTMLInputElement[]} */ ([...this.controls.querySelectorAll("input[type=radio]")]);
     this.slider.addEventListener("input", () => this.#place());
@@ -35,23 +39,21 @@ export class Comparison {
     this.#pictures = {};
   }
 
-  /**
-   * The original and the JPEG of a sample.
-   * @param {Sample} sample
-   * @param {(file: string) => string} addressOf
-   */
-  show(sample, addressOf) {
+  /** @param {Beside} beside */
+  show({ width, height, lic, original, jpeg }) {
     this.hide();
-    for (const [kind, file] of Object.entries({ jpeg: sample.jpeg.file, original: sample.original })) {
-      const picture = new Image(sample.width, sample.height);
-      picture.src = addressOf(file);
+    for (const [kind, shown] of Object.entries({ jpeg, original })) {
+      if (!shown) continue;
+      const picture = new Image(width, height);
+      picture.src = shown.address;
       picture.alt = "";
       picture.draggable = false;
       this.#pictures[kind] = picture;
+      this.#labels[kind] = shown.label;
       this.beside.append(picture);
     }
-    this.leftLabel.textContent = said(".lic", sample.lic);
-    this.#labels = { jpeg: said("JPEG", sample.jpeg), original: "The original" };
+    this.leftLabel.textContent = lic;
+    this.choice.hidden = !jpeg;
     this.controls.hidden = this.beside.hidden = this.divider.hidden = false;
     this.#choose();
     this.#place();
@@ -65,6 +67,7 @@ export class Comparison {
   }
 
   #chosen() {
+    if (this.choice.hidden) return "original";
     return this.radios.some((radio) => radio.checked && radio.value === "original") ? "original" : "jpeg";
   }
 
@@ -90,9 +93,4 @@ export class Comparison {
     this.slider.value = String(Math.round((100 * (event.clientX - box.left)) / box.width));
     this.#place();
   }
-}
-
-/** @param {string} name @param {import("./samples.js").Coded} coded */
-function said(name, coded) {
-  return `${name}: ${bytes(coded.bytes)}, ${coded.psnr.toFixed(1)} dB`;
 }

@@ -1,18 +1,27 @@
-/** The page: from a file that somebody drops, chooses or picks, to a picture. */
+/** The page: from a file that somebody drops, chooses or picks, to a picture; and from a photo to such a file. */
 
 import { readHeader } from "../decoder/container.js";
 import { BitstreamError } from "../decoder/errors.js";
 import { draw, drawBits, drawOver, rampOfCss } from "./canvases.js";
+import { Codec, Failure } from "./codec.js";
 import { Comparison } from "./comparison.js";
-import { Decoding, Failure } from "./decoding.js";
 import { fetchBytes } from "./fetching.js";
-import { addressOf, listSamples } from "./samples.js";
+import { Making } from "./making.js";
+import { psnr, readPhoto } from "./photo.js";
+import { addressOf, besideOf, listSamples } from "./samples.js";
+import { keep } from "./saving.js";
 import { missing } from "./support.js";
 import { fillBytes, fillSeconds } from "./tables.js";
-import { bytes, percent, seconds, size, stem } from "./words.js";
+import { bytes, coded, percent, seconds, size, stem } from "./words.js";
 
 /** @typedef {import("./samples.js").Sample} Sample */
-/** @typedef {import("./decoding.js").Picture} Picture */
+/** @typedef {import("./codec.js").Picture} Picture */
+
+/**
+ * What is known about a file besides its bytes. alt: what its picture shows; photo: what the file was made of, in how
+ * many seconds.
+ * @typedef {{alt?: string, beside?: import("./comparison.js").Beside, photo?: Picture, seconds?: number}} About
+ */
 
 const MAGIC = [0x89, 0x4c, 0x49, 0x43]; // of a .lic file
 
@@ -35,10 +44,13 @@ const save = element("save", HTMLButtonElement);
 const choose = element("choose", HTMLButtonElement);
 const chooser = element("file", HTMLInputElement);
 
-const decoding = new Decoding();
+const codec = new Codec();
 const comparison = new Comparison((id) => element(id, HTMLElement));
+const making = new Making((id) => element(id, HTMLElement), make);
 let fetching = new AbortController(); // of the newest file; that of an older one has been aborted
 let saveAs = "picture.png";
+let photoAddress = ""; // of the newest photo, for showing it
+let opener = choose; // what began the work in hand
 
 /** @param {string} sentence @param {boolean} [wrong] */
 function say(sentence, wrong = false) {
@@ -53,37 +65,51 @@ function showProgress(fraction) {
   else progress.value = fraction;
 }
 
-/**
- * Decode a file. One that is still being decoded is given up.
- * @param {string} name
- * @param {(signal: AbortSignal) => Promise<Uint8Array>} get its bytes
- * @param {Sample} [sample]
- */
-async function open(name, get, sample) {
+/** Give up what is still being worked on. Returns the signal that tells of the same about what begins now. */
+function anew() {
   fetching.abort();
-  decoding.stop();
-  const { signal } = (fetching = new AbortController());
+  codec.stop();
+  fetching = new AbortController();
   result.hidden = told.hidden = save.hidden = true;
+  making.forget();
   comparison.hide();
   previews.replaceChildren();
   showProgress(null);
+  return fetching.signal;
+}
+
+/** @param {string} sentence when the codec is there */
+function loadingUntil(sentence) {
+  return {
+    onLoading: (/** @type {number} */ fraction) => {
+      if (fraction === 0) say("Fetching the decoder: about 5 MB, once.");
+      showProgress(fraction);
+    },
+    onLoaded: () => {
+      say(sentence);
+      showProgress(null);
+    },
+  };
+}
+
+/**
+ * Decode a file.
+ * @param {string} name
+ * @param {(signal: AbortSignal) => Promise<Uint8Array>} get its bytes
+ * @param {About} [about]
+ */
+async function open(name, get, about = {}) {
+  const signal = anew();
   try {
     const file = await get(signal);
     if (signal.aborted) return;
     const header = readHeader(file);
     const count = file.length; // a worker gets the bytes, and they are gone
-    const { result: decoded, fault } = await decoding.decode(file, {
-      onLoading: (fraction) => {
-        if (fraction === 0) say("Fetching the decoder: about 5 MB, once.");
-        showProgress(fraction);
-      },
-      onLoaded: () => {
-        say(`Decoding ${name}.`);
-        showProgress(null);
-      },
+    const { result: decoded, fault } = await codec.decode(file, {
+      ...loadingUntil(`Decoding ${name}.`),
       onPart: (n, of, part) => {
         showProgress(n / of);
-        if (result.hidden) begin(name, header, count, sample); // not before: a header may claim any size
+        if (result.hidden) begin(name, header, count, about); // not before: a header may claim any size
         drawOver(picture, part);
         addPreview(part);
         show();
@@ -91,8 +117,11 @@ async function open(name, get, sample) {
     });
     working.hidden = true;
     showResult(decoded, name);
+    const spent = `decoded, in ${seconds(decoded.seconds.total)} seconds.`;
+    if (about.photo) comparison.leftLabel.textContent = coded(".lic", count, psnr(about.photo, decoded));
     if (fault) say(`${name}: ${fault} This is what its first parts say.`, true);
-    else say(`${name} is decoded, in ${seconds(decoded.seconds.total)} seconds.`);
+    else if (about.seconds === undefined) say(`${name} is ${spent}`);
+    else say(`${name} is made, in ${seconds(about.seconds)} seconds, and ${spent}`);
   } catch (error) {
     if (signal.aborted) return;
     working.hidden = true;
@@ -100,11 +129,44 @@ async function open(name, get, sample) {
   }
 }
 
-/** @param {unknown} error @param {string} name */
-function sentenceOf(error, name) {
+/**
+ * Make a file of a photo, and open it.
+ * @param {File} file
+ * @param {number} quality
+ */
+async function make(file, quality) {
+  const signal = anew();
+  opener = making.choose;
+  say(`Reading ${file.name}.`);
+  try {
+    const photo = await readPhoto(file);
+    if (signal.aborted) return;
+    making.remember(file);
+    const made = await codec.encode(photo, quality, {
+      ...loadingUntil(`Encoding ${file.name} at quality ${quality}.`),
+      onCoded: (n, of) => showProgress(n / of),
+    });
+    URL.revokeObjectURL(photoAddress);
+    photoAddress = URL.createObjectURL(file);
+    const original = { label: `The original: ${bytes(file.size)}`, address: photoAddress };
+    const beside = { width: photo.width, height: photo.height, lic: `.lic: ${bytes(made.file.length)}`, original };
+    const name = `${stem(file.name)}.lic`;
+    open(name, async () => made.file, { beside, photo, seconds: made.seconds });
+    making.offer(name, made.file); // whatever becomes of the decoding
+  } catch (error) {
+    if (signal.aborted) return;
+    working.hidden = true;
+    say(sentenceOf(error, file.name, "encoded"), true);
+  }
+}
+
+/** @param {unknown} error @param {string} name @param {"decoded" | "encoded"} [work] */
+function sentenceOf(error, name, work = "decoded") {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Failure && error.because === "decoder") return `The decoder does not work here: ${message}`;
-  if (error instanceof Failure && error.because === "size") return `${name} cannot be decoded here: ${message}`;
+  if (error instanceof RangeError || (error instanceof Failure && error.because === "size")) {
+    return `${name} cannot be ${work} here: ${message}`;
+  }
   if (error instanceof Failure || error instanceof BitstreamError) return `${name}: ${message}`;
   return `${name} cannot be opened: ${message}`;
 }
@@ -114,17 +176,17 @@ function sentenceOf(error, name) {
  * @param {string} name
  * @param {import("../decoder/container.js").Header} header
  * @param {number} count bytes of the file
- * @param {Sample} [sample]
+ * @param {About} about
  */
-function begin(name, { width, height, quality }, count, sample) {
+function begin(name, { width, height, quality }, count, { alt, beside }) {
   element("result-title", HTMLElement).textContent = name;
   facts.textContent =
     `${size(width, height)} pixels, quality ${quality}, ${bytes(count)}: ` +
     `${((8 * count) / (width * height)).toFixed(3)} bits per pixel, ` +
     `${percent(count / (3 * width * height))} of its size as pixels.`;
   [picture.width, picture.height] = [width, height];
-  picture.setAttribute("aria-label", sample ? `${name}, decoded. ${sample.alt}` : `${name}, decoded`);
-  if (sample) comparison.show(sample, addressOf);
+  picture.setAttribute("aria-label", alt ? `${name}, decoded. ${alt}` : `${name}, decoded`);
+  if (beside) comparison.show(beside);
   saveAs = `${stem(name)}.png`;
 }
 
@@ -150,7 +212,7 @@ function addPreview(part) {
   previews.append(item);
 }
 
-/** @param {import("./decoding.js").Result} decoded @param {string} name */
+/** @param {import("./codec.js").Result} decoded @param {string} name */
 function showResult(decoded, name) {
   draw(picture, decoded);
   addPreview(decoded);
@@ -176,6 +238,7 @@ function sayBytes([header, ...counts]) {
 
 /** @param {File} file */
 function openFile(file) {
+  opener = choose;
   say(`Reading ${file.name}.`);
   open(file.name, async () => {
     // Of what is no .lic file, a film for one, the beginning is enough for the decoder's sentence.
@@ -188,10 +251,11 @@ function openFile(file) {
 /** @param {Sample} sample */
 function openSample(sample) {
   const { file, bytes: count } = sample.lic;
+  opener = choose;
   say(`Fetching ${file}.`);
   const get = (/** @type {AbortSignal} */ signal) =>
     fetchBytes(addressOf(file), { size: count, onProgress: showProgress, signal });
-  open(file, get, sample);
+  open(file, get, { alt: sample.alt, beside: besideOf(sample) });
 }
 
 function listen() {
@@ -203,17 +267,15 @@ function listen() {
   });
   element("stop", HTMLButtonElement).addEventListener("click", () => {
     fetching.abort();
-    decoding.stop();
+    codec.stop();
     working.hidden = true;
     say("Stopped.");
-    choose.focus();
+    opener.focus();
   });
   save.addEventListener("click", () => {
     picture.toBlob((blob) => {
       if (!blob) return say("This browser cannot write a PNG file of this size.", true);
-      const address = URL.createObjectURL(blob);
-      Object.assign(document.createElement("a"), { href: address, download: saveAs }).click();
-      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+      keep(blob, saveAs);
     }, "image/png");
   });
   document.addEventListener("dragover", (event) => {
@@ -227,7 +289,8 @@ function listen() {
     event.preventDefault();
     document.body.classList.remove("dragging");
     const file = event.dataTransfer?.files[0];
-    if (file) openFile(file);
+    if (file?.type.startsWith("image/")) making.take(file);
+    else if (file) openFile(file);
   });
 }
 
@@ -235,6 +298,7 @@ element("ramp", HTMLElement).style.background = rampOfCss();
 const lacking = missing();
 if (lacking) {
   choose.disabled = true;
+  making.disable();
   say(`This browser is too old for this page: it lacks ${lacking}. Any browser from 2023 on has it.`, true);
 } else {
   listen();

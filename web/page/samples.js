@@ -1,7 +1,7 @@
 /** The samples: what there is to know about them, and buttons that open them. `web/samples.py` makes their files. */
 
 import { request } from "./fetching.js";
-import { bytes } from "./words.js";
+import { bytes, coded } from "./words.js";
 
 /**
  * @typedef {{file: string, bytes: number, psnr: number}} Coded
@@ -10,6 +10,21 @@ import { bytes } from "./words.js";
  */
 
 const FOLDER = new URL("../samples/", import.meta.url);
+
+/**
+ * What stands beside a sample.
+ * @param {Sample} sample
+ * @returns {import("./comparison.js").Beside}
+ */
+export function besideOf({ width, height, lic, jpeg, original }) {
+  return {
+    width,
+    height,
+    lic: coded(".lic", lic.bytes, lic.psnr),
+    original: { label: "The original", address: addressOf(original) },
+    jpeg: { label: coded("JPEG", jpeg.bytes, jpeg.psnr), address: addressOf(jpeg.file) },
+  };
+}
 
 /** @param {string} file */
 export function addressOf(file) {

@@ -5,7 +5,7 @@ import { percent, seconds, whole } from "./words.js";
 /**
  * Where the bytes are. They add up to the file's.
  * @param {HTMLTableElement} table
- * @param {import("./decoding.js").Section[]} sections
+ * @param {import("./codec.js").Section[]} sections
  */
 export function fillBytes(table, sections) {
   const total = sections.reduce((sum, section) => sum + section.bytes, 0);
@@ -24,7 +24,7 @@ export function fillBytes(table, sections) {
 /**
  * Where the time went.
  * @param {HTMLTableElement} table
- * @param {import("./decoding.js").Seconds} spent
+ * @param {import("./codec.js").Seconds} spent
  */
 export function fillSeconds(table, spent) {
   const { total, ...stages } = spent;

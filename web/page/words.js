@@ -5,6 +5,11 @@ export function bytes(count) {
   return `${whole(count)} bytes`;
 }
 
+/** @param {string} kind @param {number} count bytes @param {number} psnr in decibels */
+export function coded(kind, count, psnr) {
+  return `${kind}: ${bytes(count)}, ${Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "without loss"}`;
+}
+
 /** A whole number with commas between thousands. @param {number} count */
 export function whole(count) {
   return count.toLocaleString("en-US");

@@ -1,15 +1,19 @@
 /**
- * The worker: gets the bytes of a .lic file, and sends what becomes of them.
+ * The worker: gets the bytes of a .lic file, or a photo and a quality, and sends what becomes of them.
  *
- * It fetches the decoder for its first file, and keeps it for the next. Where that fails, the page ends the worker.
+ * It fetches the decoder for its first task, and keeps it for the next. Where that fails, the page ends the worker.
  *
+ * @typedef {import("./codec.js").Picture} Picture
+ * @typedef {Uint8Array | {photo: Picture, quality: number}} Task
  * @typedef {{kind: "loading", fraction: number}} Loading
  * @typedef {{kind: "loaded"}} Loaded
- * @typedef {{kind: "part", n: number, of: number, picture: import("./decoding.js").Picture}} Part
- * @typedef {{kind: "done", result: import("./decoding.js").Result, fault: string | null}} Done
+ * @typedef {{kind: "part", n: number, of: number, picture: Picture}} Part
+ * @typedef {{kind: "decoded", result: import("./codec.js").Result, fault: string | null}} Decoded
  * fault: what is wrong with a file of which the first few parts could be read.
+ * @typedef {{kind: "coded", n: number, of: number}} Coded parts
+ * @typedef {{kind: "encoded", file: Uint8Array, seconds: number}} Encoded
  * @typedef {{kind: "failed", because: "file" | "size" | "decoder", sentence: string}} Failed
- * @typedef {Loading | Loaded | Part | Done | Failed} Message
+ * @typedef {Loading | Loaded | Part | Decoded | Coded | Encoded | Failed} Message
  */
 
 import { fetchBytes } from "./fetching.js";
@@ -17,45 +21,51 @@ import { fetchBytes } from "./fetching.js";
 const ORT = new URL("../ort/", import.meta.url);
 const MODEL = new URL("../model/", import.meta.url);
 
-/** @typedef {typeof import("../decoder/decoder.js")} Module */
-
 /** @type {ReturnType<typeof load> | undefined} */
 let loading;
 
-self.onmessage = async (/** @type {MessageEvent<Uint8Array>} */ { data }) => {
+self.onmessage = async (/** @type {MessageEvent<Task>} */ { data }) => {
   loading ??= load();
-  let loaded;
+  let loaded, encoder;
   try {
     loaded = await loading;
+    if (!(data instanceof Uint8Array)) encoder = await import("../encoder/encoder.js");
     send({ kind: "loaded" });
   } catch (error) {
     send({ kind: "failed", because: "decoder", sentence: sentenceOf(error) });
     return;
   }
-  const { BitstreamError } = loaded.module;
+  const { decoder, module } = loaded;
   try {
-    send({ kind: "done", ...(await decoded(data, loaded.decoder, loaded.module)) });
+    if (data instanceof Uint8Array) await decode(data, decoder);
+    else if (encoder) await encode(data.photo, data.quality, decoder, encoder);
   } catch (error) {
-    const because = error instanceof BitstreamError ? "file" : error instanceof RangeError ? "size" : "decoder";
+    const because = error instanceof module.BitstreamError ? "file" : error instanceof RangeError ? "size" : "decoder";
     send({ kind: "failed", because, sentence: sentenceOf(error) });
   }
 };
 
 /**
- * The picture; of a file that was cut short, what its first parts give.
+ * @param {Picture} photo
+ * @param {number} quality
+ * @param {import("../decoder/decoder.js").Decoder} decoder
+ * @param {typeof import("../encoder/encoder.js")} encoder
+ */
+async function encode(photo, quality, decoder, encoder) {
+  const { file, seconds } = await encoder.encode(decoder, photo, quality, (n, of) => send({ kind: "coded", n, of }));
+  send({ kind: "encoded", file, seconds: seconds.total });
+}
+
+/**
  * @param {Uint8Array} file
  * @param {import("../decoder/decoder.js").Decoder} decoder
- * @param {Module} module
  */
-async function decoded(file, decoder, { IncompleteFile }) {
-  /** @type {(n: number, of: number, picture: import("./decoding.js").Picture) => void} */
+async function decode(file, decoder) {
+  /** @type {(n: number, of: number, picture: Picture) => void} */
   const onPart = (n, of, picture) => send({ kind: "part", n, of, picture });
-  try {
-    return { result: await decoder.decode(file, { onPart }), fault: null };
-  } catch (error) {
-    if (!(error instanceof IncompleteFile) || error.slices === null) throw error;
-    return { result: await decoder.decode(file, { onPart, slices: error.slices }), fault: error.message };
-  }
+  const { result, fault } = await decoder.open(file, { onPart });
+  const buffers = [result.rgba, result.bits.values, ...result.parts].map(({ buffer }) => buffer);
+  send({ kind: "decoded", result, fault }, /** @type {ArrayBuffer[]} */ (buffers)); // copies would take memory
 }
 
 async function load() {
@@ -69,9 +79,12 @@ async function load() {
   return { decoder: await module.Decoder.load(ort, read, onProgress), module };
 }
 
-/** @param {Message} message */
-function send(message) {
-  self.postMessage(message);
+/**
+ * @param {Message} message
+ * @param {ArrayBuffer[]} [transfer] what is handed over with it
+ */
+function send(message, transfer = []) {
+  self.postMessage(message, { transfer });
 }
 
 /** @param {unknown} error */
