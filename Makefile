@@ -9,7 +9,7 @@
 # make site       build the site's pages from the executed notebooks: build/site/html/index.html
 # make test-colab run all notebooks with Colab's versions, each alone in a bare folder; minutes. COLAB=path of Python 3.13
 # make web        what opens .lic files in a browser, from the checkpoint that ships: build/web (needs Node and npm)
-# make test-web   all photos of a folder decoded by it and by Python: DATA=folder
+# make test-web   all photos of a folder decoded by it and by Python, and bad files: DATA=folder
 # make test-site  build them, and look at every page in a browser (Chromium or Chrome)
 # make test-browser  run each notebook's widget, and two exercises, in JupyterLab in such a browser; minutes
 # make lint       ruff, format included, and mypy
@@ -77,7 +77,7 @@ test-browser: $(READY)
 	$(BIN)/python -m pytest -rs --reruns 1 tests/browser
 
 test-site: site
-	$(BIN)/python -m pytest tests/site
+	$(BIN)/python -m pytest -rs tests/site
 
 # Made anew from beginning to end, as all of it depends on the checkpoint.
 web: $(READY) web/node_modules/ready

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 import sliders
-from links import CARDS, page_of, rewrite, without_remote_pictures
+from links import CARDS, page_of, rewrite, with_units_at_their_numbers, without_remote_pictures
 from notebook_pages import page_of_notebook
 from pictures import Pictures
 from repository import BRANCH, ROOT, repository_url
@@ -48,7 +48,8 @@ class Site:
     def markdown(self, file: str, text: str | None = None) -> str:
         """The text of a Markdown file of the repository, as a page has it."""
         text = (ROOT / file).read_text(encoding="utf-8") if text is None else text
-        return rewrite(without_remote_pictures(text), file, self.picture, self.files_at, self.anchors)
+        text = with_units_at_their_numbers(without_remote_pictures(text))
+        return rewrite(text, file, self.picture, self.files_at, self.anchors)
 
     def picture(self, file: str) -> str:
         """Keep a picture that a Markdown file shows. Returns its place among the sources, where Sphinx finds it."""
@@ -157,7 +158,8 @@ class Site:
 
     def decoder(self) -> None:
         """The files that the page about the decoder shows."""
-        shutil.copytree(ROOT / "web/decoder", self.folder / "web/decoder")
+        for name in ("decoder", "encoder"):
+            shutil.copytree(ROOT / "web" / name, self.folder / "web" / name)
         if not (WEB / "page/index.html").exists():
             print("The site gets no page that opens .lic files: `make web` makes it, before `make site`.")
 

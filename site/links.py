@@ -35,6 +35,11 @@ def without_remote_pictures(text: str) -> str:
     return BADGE.sub("", text)
 
 
+def with_units_at_their_numbers(text: str) -> str:
+    """The text of a Markdown file, in whose tables no line breaks between a number and its percent sign."""
+    return re.sub(r"^\|.*", lambda row: re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", row[0]), text, flags=re.MULTILINE)
+
+
 def rewrite(text: str, file: str, picture: Callable[[str], str], files_at: str | None, anchors: dict[str, str]) -> str:
     """The text of a Markdown file with its links turned to pages.
 

@@ -50,12 +50,8 @@ POSITIONS: dict[str, dict[str, list[Any]]] = {
     "12_full_codec": {"quality": [5, 15, 25, 35, 45, 55, 65, 75, 85]},
 }
 
-# Two lessons make widgets of their own. What is run after such a widget's cell:
-OWN_WIDGETS = {
-    "00_tour": "record(lambda quality: HTML(slide(quality)), quality=Slider(50, 30, 80, 10))",
-    "07_first_codec": "record(lambda **at: HTML(square(**at)), name=sorted(PHOTOS, key='chelsea'.__ne__), "
-    "down=Slider(30, 0, 100), right=Slider(36, 0, 100))",
-}
+# The tour's widget is its own: it takes a reader's photos. What is run after such a widget's cell:
+OWN_WIDGETS = {"00_tour": "record(lambda quality: HTML(slide(quality)), quality=Slider(50, 30, 80, 10))"}
 IMPORTS = "from IPython.display import HTML\nfrom tutorial_lib.workbench.controls import Slider, record\n"
 
 PICTURE = re.compile(r'<img alt="([^"]*)" src="data:image/(png|webp);base64,([^"]+)">')

@@ -1,10 +1,14 @@
-"""What all tests share: one hypothesis profile; pictures, latents, tables and a codec made at random; and checks."""
+"""What all tests share: one hypothesis profile; pictures, latents, tables and a codec made at random; and checks.
+
+And a browser, with somebody who listens to what its pages say: for tests/site and tests/browser.
+"""
 
 from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 
 import hypothesis
 import numpy as np
@@ -19,6 +23,8 @@ from tutorial_lib.workbench import other_machines
 # The same examples on every machine and in every run: a red test stays red until it is mended.
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("course")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 torch.set_num_threads(1)  # the tests' tensors are small: a second thread would mostly wait for the first
 
@@ -175,3 +181,35 @@ def lively_codec():
         return codec
 
     return lambda seed=0: copy.deepcopy(make(seed))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium, without a window. Where the machine has none, the tests that need it are skipped, and say so."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the extra `site` has it.")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser is installed: one of {', '.join(BROWSERS)} is needed (apt-get install chromium).")
+    with playwright.sync_playwright() as session:
+        # As root, in a container, Chromium's sandbox cannot start; the pages are our own.
+        chromium = session.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def listen() -> Callable[..., list[str]]:
+    """listen(page): a list that grows by each error and each warning that the page's console shows."""
+
+    def listen_to(page) -> list[str]:
+        said: list[str] = []
+
+        def hear(message) -> None:
+            if message.type in ("error", "warning"):
+                said.append(f"{message.text} ({message.location['url']})")
+
+        page.on("console", hear)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        return said
+
+    return listen_to

@@ -13,19 +13,18 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 300_000  # milliseconds: a busy machine is slow, and no notebook is wrong for it
 
 # What JupyterLab says of itself where a machine is slow: while it starts, and while it scrolls to a cell that waits.
 NOISE = (
     r"^Plugin @[\w/:.-]+ (\(with \d+ dependants\) took [\d.]+ms|is taking too long) to activate",
-    r"^Item with index \d+ did not appear within \d+ ms$",
+    r"^Item with index \d+ did not appear within \d+ ms ",
 )
 SETTINGS = {  # no questions when it starts first, and nobody elsewhere is asked for news
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
@@ -44,15 +43,14 @@ PLACES = {  # its settings, workspaces and history are not the user's
 class Lab:
     """JupyterLab's page. One notebook is open at a time; a cell is named by its index."""
 
-    def __init__(self, page) -> None:
+    def __init__(self, page, heard: list[str]) -> None:
         self.page = page
-        self.said: list[str] = []  # by the console, since the notebook was opened
-        page.on("console", lambda message: self._hear(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self._hear(str(error)))
+        self._heard = heard
 
-    def _hear(self, text: str) -> None:
-        if not any(re.search(noise, text) for noise in NOISE):
-            self.said.append(text)
+    @property
+    def said(self) -> list[str]:
+        """By the console, since the notebook was opened."""
+        return [text for text in self._heard if not any(re.search(noise, text) for noise in NOISE)]
 
     def _command(self, index: int, *names: str) -> None:
         self.page.evaluate(
@@ -65,7 +63,7 @@ class Lab:
 
     def open(self, name: str) -> None:
         """A notebook, by the name of its file; its kernel waits."""
-        self.said.clear()
+        self._heard.clear()
         self.page.evaluate(
             """async name => {
                 window.panel = await jupyterapp.commands.execute('docmanager:open', {path: name});
@@ -138,19 +136,6 @@ def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the extra `site` has it")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"No browser is installed: one of {', '.join(BROWSERS)} is needed (apt-get install chromium).")
-    with playwright.sync_playwright() as session:
-        # As root, in a container, Chromium's sandbox cannot start; the pages are our own.
-        chromium = session.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
 def jupyterlab(browser, notebooks: Path) -> Iterator[str]:
     """Its address."""
     pytest.importorskip("jupyterlab", reason="the extra `notebooks` has it")
@@ -188,8 +173,8 @@ def page(browser, jupyterlab: str):
 
 
 @pytest.fixture(scope="session")
-def only_lab(page) -> Lab:
-    return Lab(page)
+def only_lab(page, listen: Callable) -> Lab:
+    return Lab(page, listen(page))
 
 
 @pytest.fixture

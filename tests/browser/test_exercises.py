@@ -48,7 +48,8 @@ def test_exercise(name: str, check: str, wrong: str, lab, notebooks: Path, scree
     lab.run(stub)
     assert "Not answered yet." in said_by(lab, stub)
     said = answer(lab, stub, wrong + asked)
-    assert said.startswith("❌") and len(said.split()) > 5
+    assert said.startswith("✗ ") and len(said.split()) > 5
+    assert lab.cell(stub).locator(".jp-OutputArea-output").count() == 1  # the sentence, and no False below it
 
     folds = lab.cell(stub + 1).locator("details")
     hints, solution = folds.filter(has_text="Hint"), folds.filter(has_text="Solution")
@@ -63,7 +64,7 @@ def test_exercise(name: str, check: str, wrong: str, lab, notebooks: Path, scree
     lab.page.screenshot(path=screenshots / f"exercise_{check}_folds.png")
 
     said = answer(lab, stub, right + asked)
-    assert said.startswith("✅ Right.")
+    assert said.startswith("✓ Right.")
     answer(lab, stub, wrong + asked)  # a right answer stays right
     lab.add_below(stub)
     shown = answer(lab, stub + 1, "from tutorial_lib.workbench.progress import progress\n\nprogress()")

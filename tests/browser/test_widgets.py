@@ -1,5 +1,7 @@
 """Every widget of every notebook: it is run, each control is moved there and back, and the picture follows.
 
+Sliders are moved with the mouse, and then once more with the keyboard alone.
+
 How long that takes is printed in the end; no test depends on it.
 """
 
@@ -36,16 +38,18 @@ WATCH = """cell => {
         };
         requestAnimationFrame(look);
     };
-    window.watch = {shown, ready, start};
+    const first = shown();
+    const shows = same => ready() && (shown() === first) === same;
+    window.watch = {ready, start, shows};
 }"""
 
 
 SLOW = {"00_tour"}  # a photo that is chosen there is first encoded six times
 
-# Least, most and now; what its ARIA attributes say is rounded.
+# Least, most, step and now; what its ARIA attributes say is rounded.
 POSITIONS = """target => {
-    const {range} = target.noUiSlider.options;
-    return [range.min, range.max, target.noUiSlider.get(true)].map(Number);
+    const {range, step} = target.noUiSlider.options;
+    return [range.min, range.max, step, target.noUiSlider.get(true)].map(Number);
 }"""
 
 
@@ -81,9 +85,9 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
     lab.run_up_to(index)
     cell, page = lab.cell(index), lab.page
     cell.locator(".jupyter-widgets").first.wait_for()
+    cell.locator(".jp-Cell-outputArea img").first.wait_for()
     cell.evaluate(WATCH)
     page.wait_for_function("() => watch.ready()")
-    first = page.evaluate("() => watch.shown()")
 
     def redraws(move: Callable, positions: list) -> Iterator[dict]:
         for position in positions:
@@ -96,7 +100,7 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
         return control.locator(".widget-label").first.inner_text()
 
     for slider in cell.locator(".widget-hslider").all():
-        low, high, now = slider.locator(".noUi-target").evaluate(POSITIONS)
+        low, high, _, now = slider.locator(".noUi-target").evaluate(POSITIONS)
         track = slider.locator(".noUi-base")
         there = low + (high - low) / 4 if now > (low + high) / 2 else high - (high - low) / 4
 
@@ -107,12 +111,31 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
             track.click(position={"x": min(max(x, 1), box["width"] - 1), "y": box["height"] / 2})
 
         note(name, label(slider), list(redraws(click_at, [there, now])))
+        page.wait_for_function("() => watch.shows(true)")  # back where it stood, it shows what it showed
+        with_the_keyboard(page, slider)
     for choice in cell.locator("select").all():
         now = choice.input_value()
         others = [each for each in choice.locator("option").all_inner_texts() if each != now]
         others = others[:1] if name in SLOW else others
         note(name, label(choice.locator("xpath=..")), list(redraws(choice.select_option, [*others, now])))
     cell.screenshot(path=screenshots / f"{name}_{index}.png")
-    assert page.evaluate("() => watch.shown()") == first  # back where it stood, it shows what it showed
+    page.wait_for_function("() => watch.shows(true)")
     assert lab.failures() == []
     assert lab.said == []
+
+
+def with_the_keyboard(page, slider) -> None:
+    """Come to a slider's handle with Tab, see that one sees it, go three steps with an arrow key, and back."""
+    slider.locator(".widget-readout").focus()
+    page.keyboard.press("Shift+Tab")
+    handle = slider.locator(".noUi-handle:focus-visible")
+    handle.wait_for()
+    assert handle.evaluate("handle => getComputedStyle(handle).outlineStyle") != "none"
+    target = slider.locator(".noUi-target")
+    _, high, step, now = target.evaluate(POSITIONS)
+    sign, *keys = (1, "ArrowRight", "ArrowLeft") if now + 3 * step <= high else (-1, "ArrowLeft", "ArrowRight")
+    for key, to, as_at_first in zip(keys, (now + sign * 3 * step, now), (False, True), strict=True):
+        for _ in range(3):
+            page.keyboard.press(key)
+        assert target.evaluate(POSITIONS)[3] == pytest.approx(to, abs=step / 100)
+        page.wait_for_function("same => watch.shows(same)", arg=as_at_first)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ ROOT = Path(__file__).parents[2]
 HTML = ROOT / "build/site/html"
 SCREENSHOTS = ROOT / "build/site/screenshots"
 TEXT = {".html", ".css", ".js", ".svg", ".json", ".txt", ".ipynb", ".md"}  # what GitHub Pages sends compressed
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 sys.path.insert(0, str(ROOT / "site"))
 
@@ -59,13 +57,7 @@ def address(html: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser(html: Path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="the extra `site` has it")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.fail(f"No browser is installed: one of {', '.join(BROWSERS)} is needed (apt-get install chromium).")
-    with playwright.sync_playwright() as session:
-        # As root, in a container, Chromium's sandbox cannot start; the pages are our own.
-        chromium = session.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield chromium
-        chromium.close()
+def axe() -> str:
+    """The source of axe-core, which a package brings along."""
+    package = pytest.importorskip("axe_playwright_python", reason="the extra `site` has it.")
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")

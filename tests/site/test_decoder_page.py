@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,17 +53,16 @@ def samples(html: Path, codec: Codec) -> list[dict]:
 
 
 @pytest.fixture
-def opened(address: str, browser, samples: list[dict]):
+def opened(address: str, browser, samples: list[dict], listen: Callable):
     """The page, as a function of the window's size; whatever the console says or another host is asked is an error."""
-    contexts, said, asked = [], [], []
+    contexts, heard, asked = [], [], []
 
     def open_page(viewport: dict, script: str = ""):
         context = browser.new_context(viewport=viewport, accept_downloads=True)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        heard.append(listen(page))
         page.on("request", lambda request: asked.append(request.url))
         if script:
             page.add_init_script(script)
@@ -73,14 +73,8 @@ def opened(address: str, browser, samples: list[dict]):
     yield open_page
     for context in contexts:
         context.close()
-    assert said == []
+    assert [said for said in heard if said] == []
     assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    package = pytest.importorskip("axe_playwright_python", reason="the extra `site` has it")
-    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 def pick(page, number: int) -> None:
@@ -152,7 +146,7 @@ def test_the_slider_moves_by_keyboard_and_by_pointer(opened, samples: list[dict]
     page = opened(DESKTOP)
     pick(page, 0)
     page.wait_for_function(DECODED)
-    slider, beside = page.get_by_role("slider"), page.locator("#beside")
+    slider, beside = page.get_by_role("slider", name="Where the .lic file ends"), page.locator("#beside")
     slider.focus()
     for _ in range(10):
         page.keyboard.press("ArrowRight")

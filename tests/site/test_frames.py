@@ -28,8 +28,6 @@ from tutorial_lib.workbench.controls import FRAMES, RECORD, Slider  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-HEAVIEST = 1.5e6  # bytes of a page over the wire, all frames included
-PATIENCE = 120_000  # milliseconds
 WIDGET = {sliders.WIDGET: {"model_id": "1"}, "text/plain": "VBox(…)"}
 
 
@@ -225,79 +223,3 @@ def test_a_notebooks_frames_are_fresh_few_small_and_described(path: Path) -> Non
     pictures = np.array([hash(file) for file in frames.files]).reshape(counts)
     for axis, count in enumerate(counts):  # each control moves the picture
         assert count == 1 or (np.diff(pictures, axis=axis) != 0).any(), frames.controls[axis]["label"]
-
-
-# ---- in a browser
-
-
-def pages_with_frames() -> list[str]:
-    found = (ROOT / "build/site/html/notebooks").glob("*.html")
-    return sorted(path.name for path in found if 'class="frames"' in path.read_text(encoding="utf-8"))
-
-
-SHOWN = """([source, words]) => {
-    const picture = document.querySelector('.frames img');
-    return picture.getAttribute('src') === source && picture.alt === words && picture.complete && picture.naturalWidth;
-}"""
-SAYS = "([input, said]) => input.getAttribute('aria-valuetext') === said"
-LOADED = """names => {
-    const loaded = performance.getEntriesByType('resource').map(each => each.name.split('/').pop());
-    return names.every(name => loaded.includes(name));
-}"""
-
-
-def move(page, control, position: int) -> None:
-    """Move a slider with the keyboard, or choose with a click."""
-    if control.evaluate("each => each.tagName") == "FIELDSET":
-        control.locator("label").nth(position).click()
-        return
-    control.locator("input").focus()
-    for key in ("Home", *["ArrowRight"] * position):
-        page.keyboard.press(key)
-    said = json.loads(control.locator("input").get_attribute("data-said"))[position]
-    page.wait_for_function(SAYS, arg=[control.locator("input").element_handle(), said])
-    assert control.locator("span").text_content() == said
-
-
-@pytest.mark.parametrize("name", pages_with_frames())
-def test_every_control_moves_the_picture_and_its_words(name: str, address: str, browser) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 740})
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    said: list[str] = []
-    finished: list = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("requestfailed", lambda request: said.append(f"not loaded: {request.url}"))
-    page.on("requestfinished", lambda request: finished.append(request))
-    try:
-        page.goto(f"{address}/notebooks/{name}", wait_until="load")
-        page.evaluate("() => document.querySelectorAll('img').forEach(image => { image.loading = 'eager'; })")
-        page.wait_for_function("() => [...document.images].every(image => image.complete)")
-        page.evaluate("() => document.querySelectorAll('details').forEach(each => { each.open = true; })")
-        frames = json.loads(page.locator(".frames").get_attribute("data-frames"))
-        controls = page.locator("[data-positions]").all()
-        sizes = [int(each.get_attribute("data-positions")) for each in controls]
-        assert len(frames) == np.prod(sizes) > 1
-        last = [size - 1 for size in sizes]
-        for setting in (last, [0] * len(sizes), [last[0], *[0] * (len(sizes) - 1)]):
-            for control, position in zip(controls, setting, strict=True):
-                move(page, control, position)
-            page.wait_for_function(SHOWN, arg=frames[int(np.ravel_multi_index(setting, sizes))])
-        page.wait_for_function(LOADED, arg=[source.rsplit("/", 1)[1] for source, _ in frames])
-        assert said == []
-        weight = {each.url: each.sizes()["responseBodySize"] for each in finished if not each.url.startswith("data:")}
-        assert sum(weight.values()) <= HEAVIEST
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
-    finally:
-        context.close()
-
-
-def test_without_javascript_the_first_picture_stands_there_alone(address: str, browser) -> None:
-    if not pages_with_frames():
-        pytest.skip("the site is not built, or has no frames")
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{address}/notebooks/{pages_with_frames()[0]}")
-    assert page.locator(".frames img").is_visible() and not page.locator(".frames-controls").is_visible()
-    context.close()

@@ -13,7 +13,7 @@ from PIL import Image
 
 gather = pytest.importorskip("gather", reason="its folder is put on the path by conftest")
 from docstrings import as_rest  # noqa: E402
-from links import rewrite, without_remote_pictures  # noqa: E402
+from links import rewrite, with_units_at_their_numbers, without_remote_pictures  # noqa: E402
 from notebook_pages import page_of_notebook  # noqa: E402
 from pictures import Pictures  # noqa: E402
 
@@ -63,6 +63,10 @@ class TestLinks:
     def test_badges_are_left_out(self) -> None:
         text = "[![Colab](https://c.com/badge.svg)](https://c.com/x) ![t](https://t.com/pixel.gif) ![own](data/a.png)"
         assert without_remote_pictures(text) == "![own](data/a.png)"
+
+    def test_in_tables_a_number_keeps_its_percent_sign(self) -> None:
+        text = "7 % of\n| a | −58.4 % | a % b |\n    x = 7 % 3\n"
+        assert with_units_at_their_numbers(text) == text.replace("4 %", "4\N{NO-BREAK SPACE}%")
 
 
 class TestDocstrings:
