@@ -29,7 +29,8 @@ class Exercise:
         """
         names = dict(given)
         exec("\n".join([self.imports, self.stub, answer]), names)
-        return eval(self.call, names)
+        verdict = eval(self.call, names)
+        return None if verdict is None else bool(verdict)
 
 
 @pytest.fixture(scope="session")

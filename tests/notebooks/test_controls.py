@@ -32,13 +32,15 @@ def test_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
 
     interact(said, whole=Slider(3, 1, 6), part=Slider(0.5, -1, 1, 0.25, "λ", live=False), kind=["b", "a"])
     box, picture = shown.all
-    whole, part, kind = box.children
+    *each_control, ring = box.children
+    whole, part, kind = each_control
     assert isinstance(whole, ipywidgets.IntSlider) and isinstance(part, ipywidgets.FloatSlider)
     assert (whole.value, whole.min, whole.max, whole.step, whole.description) == (3, 1, 6, 1, "whole")
     assert (part.value, part.min, part.max, part.step, part.description) == (0.5, -1, 1, 0.25, "λ")
     assert whole.continuous_update and not part.continuous_update
     assert kind.value == "b" and kind.options == ("b", "a")
-    assert {each.style.description_width for each in box.children} == {"6ch"}  # for the longest label, "whole"
+    assert {each.style.description_width for each in each_control} == {"6ch"}  # for the longest label, "whole"
+    assert ":focus-visible" in ring.value and ring.layout.display == "none"
     assert "&#x27;whole&#x27;: 3" in picture.data and shown.updates == []
     whole.value, kind.value = 5, "a"
     assert len(shown.updates) == 2 and "&#x27;kind&#x27;: &#x27;a&#x27;" in shown.updates[-1]

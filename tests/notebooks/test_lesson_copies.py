@@ -105,4 +105,4 @@ def test_checks_call_the_filled_in_stubs_right(path: Path, exercises) -> None:
     for each in exercises(path.stem).values():
         names: dict = {}
         exec(f"{each.imports}\n{fill_in(each.stub, each.solution, f'verdict = {each.call}')}", names)
-        assert names["verdict"] is True, each.call
+        assert names["verdict"], each.call

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from tutorial_lib import checks
 from tutorial_lib.checks import Wrong, call, exercise
@@ -41,7 +42,7 @@ class TestVerdicts:
         assert capsys.readouterr().out == "⬜ Not answered yet.\n" * 2
 
     def test_none_is_an_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert doubled(None) is False and doubled(lambda x: None) is False and nobody(lambda: None) is True
+        assert [doubled(None), doubled(lambda x: None), nobody(lambda: None)] == [False, False, True]
         said = capsys.readouterr().out
         assert "Your answer is None" in said and "For 3 your function returned None: is a return missing?" in said
 
@@ -49,6 +50,13 @@ class TestVerdicts:
         torch = pytest.importorskip("torch")
         assert checks.short(torch.zeros(2, 300)) == "a Tensor of shape (2, 300)" and checks.short([1, 2]) == "[1, 2]"
         assert checks.short(list(range(99))) == "a list"
+
+
+@pytest.mark.parametrize("answer", [..., lambda x: x, lambda x: 2 * x], ids=["open", "wrong", "right"])
+def test_a_cell_shows_the_sentence_and_nothing_below_it(answer, capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = doubled(answer)
+    assert capsys.readouterr().out.count("\n") == 1
+    assert verdict is None or DisplayFormatter().format(verdict) == ({}, {})  # IPython shows nothing of None
 
 
 class TestTheFile:
@@ -65,13 +73,13 @@ class TestTheFile:
 
     def test_outside_of_notebooks_nothing_is_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
-        assert doubled(lambda x: 2 * x) is True and list(tmp_path.iterdir()) == []
+        assert doubled(lambda x: 2 * x) and list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("content", ["", "{", "[1]", "\x00", '"a"'])
     def test_a_damaged_file_counts_as_none(self, kernel: Path, content: str) -> None:
         kernel.write_text(content)
         assert read_verdicts() == {}
-        assert doubled(lambda x: 2 * x) is True and len(read_verdicts()) == 1
+        assert doubled(lambda x: 2 * x) and len(read_verdicts()) == 1
 
     def test_a_folder_that_cannot_be_written_to_disturbs_nobody(self, tmp_path: Path) -> None:
         keep_verdict("padding", "which_pads", True, tmp_path / "missing")

@@ -10,6 +10,13 @@ from collections.abc import Callable
 from tutorial_lib.workbench.progress import in_a_notebook, keep_verdict
 
 
+class Verdict(int):
+    """True or False, for a program. A notebook shows nothing of it: the sentence above it has said all."""
+
+    def _ipython_display_(self) -> None:
+        """Display nothing."""
+
+
 class Wrong(Exception):
     """Raised inside a check with the sentence that tells the learner what is wrong."""
 
@@ -17,18 +24,20 @@ class Wrong(Exception):
 def exercise(check: Callable) -> Callable:
     """Turn a function that raises `Wrong` (and returns a closing remark) into a check that prints its verdict.
 
-    The decorated check returns None for "not answered yet", False for wrong and True for right.
+    The decorated check returns None for "not answered yet", `Verdict(False)` for wrong and `Verdict(True)` for right.
     `...` as the answer, or a function that returns it, counts as not answered. None is an answer, and a wrong one
     unless the check takes it: most often a return is missing. In a notebook, verdicts are kept for `progress()`.
     """
 
     @functools.wraps(check)
-    def checked(*answers) -> bool | None:
-        verdict, said = _verdict(check, answers)
+    def checked(*answers) -> Verdict | None:
+        right, said = _verdict(check, answers)
         print(said)
-        if verdict is not None and in_a_notebook():
-            keep_verdict(check.__module__.rsplit(".", 1)[-1], check.__name__, verdict)
-        return verdict
+        if right is None:
+            return None
+        if in_a_notebook():
+            keep_verdict(check.__module__.rsplit(".", 1)[-1], check.__name__, right)
+        return Verdict(right)
 
     return checked
 
@@ -37,16 +46,16 @@ def _verdict(check: Callable, answers: tuple) -> tuple[bool | None, str]:
     if any(answer is ... for answer in answers):
         return None, "⬜ Not answered yet."
     if any(answer is None for answer in answers):
-        return False, "❌ Your answer is None. Was it meant to be computed, by a function without a return?"
+        return False, "✗ Your answer is None. Was it meant to be computed, by a function without a return?"
     try:
         remark = check(*answers)
     except NotAnswered:
         return None, "⬜ Not answered yet."
     except Wrong as wrong:
-        return False, f"❌ {wrong}"
+        return False, f"✗ {wrong}"
     except Exception as error:
-        return False, f"❌ Your answer stopped with {type(error).__name__}: {error}"
-    return True, f"✅ Right. {remark or ''}".rstrip()
+        return False, f"✗ Your answer stopped with {type(error).__name__}: {error}"
+    return True, f"✓ Right. {remark or ''}".rstrip()
 
 
 class NotAnswered(Exception):

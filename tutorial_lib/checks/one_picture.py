@@ -161,6 +161,8 @@ def largest_precision(function) -> str:
         ([2.0, -2.0], 100.0, 6),
         ([0.01], 1.0, 0),
         ([30.0, -40.0], 5e6, 4),
+        ([1.0], 64.0, 8),  # ten digits reach 2^24 exactly, which is not below it
+        ([3.0, -2.0], 2e6, 0),  # whole numbers only
     )
     cases = {f"weights {w}, inputs up to {largest:g}, {f} digits": (w, largest, f) for w, largest, f in given}
     answers = [as_number(call(function, list(w), *rest), "A whole number") for w, *rest in cases.values()]

@@ -181,6 +181,7 @@ def equal_bits(function) -> str:
         ([4, 4, 4, 4, 4, 4], 3),
         ([9, 7, 6, 5, 4, 3, 2, 2, 1, 1], 4),
         ([2, 3, 5, 1, 1, 6, 2, 4, 3, 3], 3),
+        ([3, 1, 2, 1, 1, 2], 3),  # a third of all is no whole number of bits
         ([3, 1, 2], 1),
     ):
         case = f"cost {cost}, K = {K}"
@@ -218,6 +219,8 @@ def _wrong_cut(
         return "these slices have equally many channels; equally many bits are asked for."
     if said == _between([bisect_right(sums, goal) + 1 for goal in goals], n):
         return "where the sum is exactly a K-th, it has reached it: the slice ends there."
+    if said == _between([bisect_left(sums, int(goal)) + 1 for goal in goals], n):
+        return "a K-th of all need not be a whole number of bits: do not round it down."
     if said == _between([bisect_left(sums, goal) for goal in goals], n):
         return "each slice ends *with* the channel that reaches the share; yours end before it."
     if said == _between(_afresh(cost, K), n):

@@ -25,6 +25,12 @@ from IPython.utils.capture import capture_output
 RECORD = "TUTORIAL_LIB_FRAMES"  # in the environment: JSON {control: positions}, for controls that have many
 FRAMES = "application/vnd.tutorial-lib.frames+json"
 MOST_POSITIONS = 9  # of one control
+# JupyterLab draws none around a slider: whoever moves it with the keyboard would not see where he is. (In ipywidgets 7,
+# which Colab has, a slider's handle has another name.)
+RING = (
+    "<style>.noUi-handle:focus-visible, .ui-slider-handle:focus-visible "
+    "{ outline: 3px solid #1a73e8 !important; outline-offset: 2px; }</style>"
+)
 
 
 class Slider(NamedTuple):
@@ -50,7 +56,7 @@ def interact(function: Callable[..., Any], **controls: Slider | Sequence[Any]) -
     room = f"{max(map(len, labels.values())) + 1}ch"  # as much for each: no label is cut, and they stand in line
     made = {name: _widget(widgets, labels[name], each, room) for name, each in controls.items()}
     first = HTML(_drawn(function, {name: each.value for name, each in made.items()}))
-    display(widgets.VBox(list(made.values())))
+    display(widgets.VBox([*made.values(), focus_ring(widgets)]))
     picture = display(first, display_id=True)
 
     def redraw(_: Any) -> None:
@@ -64,6 +70,11 @@ def interact(function: Callable[..., Any], **controls: Slider | Sequence[Any]) -
         each.observe(redraw, "value")
     if RECORD in os.environ:
         record(function, **controls)
+
+
+def focus_ring(widgets: Any) -> Any:
+    """A widget that takes no room: beside sliders, it draws a ring around the handle that the keyboard moves."""
+    return widgets.HTML(RING, layout={"display": "none"})
 
 
 def record(function: Callable[..., Any], **controls: Slider | Sequence[Any]) -> None:

@@ -85,6 +85,7 @@ def show_gaps() -> None:
     axes.text(25.6, 0.4, "odd ones are missing, then more", ha="center", color=COLOURS[3])
     axes.set(yscale="log", xlabel="size of the number, as a power of 2", ylabel="to the next float32", xlim=(20, 27))
     axes.set_yticks([0.125, 0.5, 1, 2, 8], ["1/8", "1/2", "1", "2", "8"])
+    axes.minorticks_off()  # they would write their powers of ten over these
     show(
         figure,
         alt="The distance from a float32 to the next, against its size, from 2 to the 20 to 2 to the 27: a staircase "

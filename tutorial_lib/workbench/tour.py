@@ -28,6 +28,7 @@ from tutorial_lib.evaluation.metrics import psnr
 from tutorial_lib.files.images import from_pil, to_float, to_pil
 from tutorial_lib.files.pictures import to_rgb8
 from tutorial_lib.subband_prior import Coefficients, SubbandPrior, shifted_scales
+from tutorial_lib.workbench.controls import focus_ring
 from tutorial_lib.workbench.figures import draw_image, image_element, picture_file, plt, show
 from tutorial_lib.workbench.photos import PHOTOS, photo
 
@@ -111,7 +112,7 @@ def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
     names.observe(lambda change: take(lambda: smaller(photo(change["new"]))), "value")
     upload.observe(take_upload, "value")
     redraw()
-    display(widgets.VBox([widgets.HBox([names, upload]), slider, view]))
+    display(widgets.VBox([widgets.HBox([names, upload]), slider, view, focus_ring(widgets)]))
     return drawn.__getitem__
 
 

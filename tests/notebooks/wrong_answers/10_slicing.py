@@ -83,6 +83,11 @@ WRONG = [
         "    return [*sizes, n]",
         "you begin at 0 again",
     ),
+    (
+        "equal_bits",
+        CUT + "np.diff([0, *(int(np.searchsorted(sums, sums[-1] * k // K)) + 1 for k in range(1, K)), n])",
+        "do not round it down",
+    ),
     ("equal_bits", CUT + "n", "numbers of channels is asked for, not 6"),
     ("equal_bits", CUT + "None", "returned None"),
     ("listens", LISTEN + "[bits / base for bits in without]", "these are ratios"),

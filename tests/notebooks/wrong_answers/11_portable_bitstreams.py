@@ -70,6 +70,11 @@ WRONG = [
     ("breaks", BREAKS.format("0.25"), "flips are expected"),
     ("breaks", BREAKS.format("7.0"), "no probability"),
     ("power_of_two", POWER.format(f"[round(w * 2 ** ({E})) for w in weights], {E}"), "cut off after rounding"),
+    (
+        "power_of_two",
+        POWER.format(f"[min(127, round(w * 2 ** ({E}))) for w in weights], {E}"),
+        "does not fit into ±127",
+    ),
     ("power_of_two", POWER.format(f"[w * 2 ** ({E}) for w in weights], {E}"), "not whole"),
     ("power_of_two", POWER.format(f"[min(127, int(w * 2 ** ({E}))) for w in weights], {E}"), "the numbers are"),
     (
@@ -92,5 +97,6 @@ WRONG = [
     ("error_ratio", RATIO.format("error(e.min())"), "one of the two errors"),
     ("error_ratio", RATIO.format("error(e) / error(e)"), "e.min()"),
     ("error_ratio", RATIO.format("error(e.max()) / error(e)"), "cut off at ±127"),
+    ("error_ratio", RATIO.replace(".clamp(-127, 127)", "").format("error(e.min()) / error(e)"), "cut off at ±127"),
     ("error_ratio", RATIO.format("[error(e), error(e.min())]"), "One number"),
 ]

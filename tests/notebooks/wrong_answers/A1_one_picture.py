@@ -91,6 +91,8 @@ WRONG = [
     ),
     ("largest_precision", LARGEST.format(f"{TERMS} < 2**24", "p + 1"), "one digit too many"),
     ("largest_precision", LARGEST.format(f"{TERMS} < 2**24", "p - 1"), "so is one digit more"),
+    ("largest_precision", LARGEST.format(f"{TERMS} <= 2**24", "p"), "not 10"),
+    ("largest_precision", LARGEST.replace("-1, -1", "0, -1").format(f"{TERMS} < 2**24", "p"), "0, not -1"),
     ("largest_precision", LARGEST.format(f"{TERMS} < 2**53", "p"), "float64's"),
     ("pays_from", PAYS.format("math.ceil(numbers * bits_each / bpp)"), "not all of them"),
     ("pays_from", PAYS.format("math.ceil(numbers * bits_each / share)"), "a pixel saves bpp · share"),
