@@ -95,6 +95,7 @@ def header(function) -> str:
         ("mine", 1, 777, [8]),
         ("codec", 300, 65000, [70_000]),
         ("a_fourth", 9, 9, [8, 0, 300]),
+        ("a_fifth", 10, 9, [128, 127, 16_384]),
     ]
     for name, width, height, lengths in cases:
         strings = tuple(bytes(length) for length in lengths)

@@ -181,15 +181,15 @@ class _Toy:
 
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(3)
-        self.shape = (8, 12)
-        z = 6 * torch.randn(1, 2, 2, 3, generator=generator)
+        self.shape = (12, 16)
+        z = 6 * torch.randn(1, 2, 3, 4, generator=generator)
         bottleneck = EntropyBottleneck(2).eval()
         self.gaussian = GaussianConditional().eval()
         self.z_coder, self.y_coder = EntropyCoder.build(bottleneck), EntropyCoder.build(self.gaussian)
         mix = torch.randn(6, 2, generator=generator)
         self.synthesis = _Spread(mix)
         self.z_string = self.z_coder.compress(z)[0]
-        scales, means = self.synthesis(self.z_coder.decompress([self.z_string], (2, 3))).chunk(2, dim=1)
+        scales, means = self.synthesis(self.z_coder.decompress([self.z_string], (3, 4))).chunk(2, dim=1)
         y = means + scales * torch.randn(scales.shape, generator=generator)
         self.y_hat = torch.round(y - means) + means
         self.means = means

@@ -111,6 +111,12 @@ WRONG = [
         "    return math.exp(s * logs[r] + (1 - s) * logs[r + 1]) * 4.5 / math.sqrt(l)",
         "the two rows' shares are swapped",
     ),
+    (
+        "band_step",
+        "import math\ndef band_step(logs, q, l):\n    r = min((q - 1) // 12, 8)\n    s = (q - 1) / 11 - r\n"
+        "    return math.exp((1 - s) * logs[r] + s * logs[r + 1]) * 4.5 / math.sqrt(l)",
+        "quality ",
+    ),
     ("band_step", "def band_step(logs, q, l): return logs", "A step is asked for, not list"),
     ("choose_symbol", "def choose_symbol(y, bits, price): return round(y)", "That is the nearest"),
     ("choose_symbol", CHOOSE + "bits(k))", "its error costs, too"),
@@ -177,6 +183,13 @@ WRONG = [
     ("split_whole", SPLIT.format(give="[0 for _ in low], high"), "low[0] is"),
     ("split_whole", NO_MIRROR, "you take 0"),
     ("more_bits", MORE.format(of="np.log", give="np.expm1((a - b).mean())"), "reference minus other"),
+    (
+        "more_bits",
+        MORE.format(of="np.log", give="np.expm1((b - a).mean())").replace(
+            "max(r[0][1], o[0][1])", "max(r[0][0], o[0][1])"
+        ),
+        "a reference that begins at the higher PSNR",
+    ),
     ("more_bits", MORE.format(of="np.log", give="(b - a).mean()"), "stands for e^d"),
     ("more_bits", MORE.format(of="np.log", give="np.exp((b - a).mean())"), "Take 1 away"),
     ("more_bits", MORE.format(of="np.log", give="100 * np.expm1((b - a).mean())"), "a share is asked for"),
