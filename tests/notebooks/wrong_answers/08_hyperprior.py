@@ -116,7 +116,7 @@ WRONG = [
         "the last digits differ",
     ),
     ("decode", decode(result="scales"), "That is not the encoder's ŷ"),
-    ("decode", decode(result="z_hat"), "ŷ is asked for, a tensor (1, 3, 8, 12)"),
+    ("decode", decode(result="z_hat"), "ŷ is asked for, a tensor (1, 3, 12, 16)"),
     ("decode", decode(result="synthesis(scales)"), "synthesis takes ẑ"),
     ("saving", saving("without - told"), "subtract the entropy of the classes"),
     ("saving", saving("told + z_cost - without"), "with the other sign"),
