@@ -43,7 +43,8 @@ export function chooser(parts, note) {
 }
 
 /**
- * @param {number} r
+ * The whole number that is coded for a coefficient.
+ * @param {number} r the coefficient without its mean, in steps
  * @param {number} table
  */
 export function chosen(r, table) {

@@ -74,10 +74,10 @@ export async function encode({ model, tables }, picture, quality, onPart = () =>
 /**
  * The string of each part: a byte for the offsets of its tables, and its piece of one stream.
  * @param {Chosen[][]} passes
- * @param {import("../decoder/rans.js").Tables} tables
+ * @param {import("../decoder/rans.js").Tables} cdfs of all tables
  */
-function coded(passes, tables) {
-  const encoder = new RansEncoder(tables);
+function coded(passes, cdfs) {
+  const encoder = new RansEncoder(cdfs);
   const [behind, bytes] = [[0], /** @type {number[]} */ ([])]; // from the last part to the first
   for (const each of [...passes].reverse()) {
     const counts = { grey: new Counts(), colours: new Counts() };

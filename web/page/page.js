@@ -12,7 +12,7 @@ import { addressOf, besideOf, listSamples } from "./samples.js";
 import { keep } from "./saving.js";
 import { missing } from "./support.js";
 import { fillBytes, fillSeconds } from "./tables.js";
-import { bytes, coded, percent, seconds, size, stem } from "./words.js";
+import { bytes, coded, percent, reasonOf, seconds, size, stem } from "./words.js";
 
 /** @typedef {import("./samples.js").Sample} Sample */
 /** @typedef {import("./codec.js").Picture} Picture */
@@ -65,6 +65,19 @@ function showProgress(fraction) {
   else progress.value = fraction;
 }
 
+/** Bring into sight what is said. @param {ScrollLogicalPosition} block where in the window */
+function bringIntoSight(block) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element("state", HTMLElement).scrollIntoView({ block, behavior: calm ? "auto" : "smooth" });
+}
+
+/** Say why there is no picture, or no file. @param {string} sentence */
+function sayFault(sentence) {
+  working.hidden = true;
+  say(sentence, true);
+  bringIntoSight("nearest");
+}
+
 /** Give up what is still being worked on. Returns the signal that tells of the same about what begins now. */
 function anew() {
   fetching.abort();
@@ -75,6 +88,7 @@ function anew() {
   comparison.hide();
   previews.replaceChildren();
   showProgress(null);
+  bringIntoSight("nearest");
   return fetching.signal;
 }
 
@@ -124,8 +138,7 @@ async function open(name, get, about = {}) {
     else say(`${name} is made, in ${seconds(about.seconds)} seconds, and ${spent}`);
   } catch (error) {
     if (signal.aborted) return;
-    working.hidden = true;
-    say(sentenceOf(error, name), true);
+    sayFault(sentenceOf(error, name));
   }
 }
 
@@ -155,14 +168,13 @@ async function make(file, quality) {
     making.offer(name, made.file); // whatever becomes of the decoding
   } catch (error) {
     if (signal.aborted) return;
-    working.hidden = true;
-    say(sentenceOf(error, file.name, "encoded"), true);
+    sayFault(sentenceOf(error, file.name, "encoded"));
   }
 }
 
 /** @param {unknown} error @param {string} name @param {"decoded" | "encoded"} [work] */
 function sentenceOf(error, name, work = "decoded") {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   if (error instanceof Failure && error.because === "decoder") return `The decoder does not work here: ${message}`;
   if (error instanceof RangeError || (error instanceof Failure && error.because === "size")) {
     return `${name} cannot be ${work} here: ${message}`;
@@ -194,8 +206,7 @@ function begin(name, { width, height, quality }, count, { alt, beside }) {
 function show() {
   if (!result.hidden) return;
   result.hidden = false;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  element("state", HTMLElement).scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+  bringIntoSight("start");
 }
 
 /** @param {Picture} part what the file's parts so far give */
@@ -248,10 +259,10 @@ function openFile(file) {
   });
 }
 
-/** @param {Sample} sample */
-function openSample(sample) {
+/** @param {Sample} sample @param {HTMLButtonElement} button that has been pressed */
+function openSample(sample, button) {
   const { file, bytes: count } = sample.lic;
-  opener = choose;
+  opener = button;
   say(`Fetching ${file}.`);
   const get = (/** @type {AbortSignal} */ signal) =>
     fetchBytes(addressOf(file), { size: count, onProgress: showProgress, signal });

@@ -34,7 +34,7 @@ export function addressOf(file) {
 /**
  * Fill a list with a button for each sample. Returns whose photos they are.
  * @param {HTMLElement} list
- * @param {(sample: Sample) => void} onPick
+ * @param {(sample: Sample, button: HTMLButtonElement) => void} onPick
  */
 export async function listSamples(list, onPick) {
   const index = await (await request(addressOf("index.json"))).json();
@@ -44,14 +44,14 @@ export async function listSamples(list, onPick) {
   return `Photos, from scikit-image, in the public domain: ${people}. `;
 }
 
-/** @param {Sample} sample @param {(sample: Sample) => void} onPick */
+/** @param {Sample} sample @param {(sample: Sample, button: HTMLButtonElement) => void} onPick */
 function item(sample, onPick) {
   const small = Object.assign(new Image(), { src: addressOf(sample.small), alt: "" });
   const title = Object.assign(document.createElement("span"), { className: "title", textContent: sample.title });
   const size = Object.assign(document.createElement("span"), { textContent: bytes(sample.lic.bytes) });
   const button = Object.assign(document.createElement("button"), { type: "button" });
   button.append(small, title, size);
-  button.addEventListener("click", () => onPick(sample));
+  button.addEventListener("click", () => onPick(sample, button));
   const line = document.createElement("li");
   line.append(button);
   return line;

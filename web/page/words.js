@@ -1,5 +1,7 @@
 /** Numbers and names, as the page writes them. */
 
+const NO_MEMORY = /allocat|out of memory|array length/i; // each browser has its own words for that
+
 /** @param {number} count */
 export function bytes(count) {
   return `${whole(count)} bytes`;
@@ -33,4 +35,10 @@ export function percent(part) {
 /** A file's name without its ending. @param {string} name */
 export function stem(name) {
   return name.replace(/\.[^.]*$/, "") || "picture";
+}
+
+/** What an error says. @param {unknown} error */
+export function reasonOf(error) {
+  const message = error instanceof Error ? error.message : String(error);
+  return NO_MEMORY.test(message) ? "it needs more memory than this browser gives." : message;
 }

@@ -17,6 +17,7 @@
  */
 
 import { fetchBytes } from "./fetching.js";
+import { reasonOf } from "./words.js";
 
 const ORT = new URL("../ort/", import.meta.url);
 const MODEL = new URL("../model/", import.meta.url);
@@ -32,7 +33,7 @@ self.onmessage = async (/** @type {MessageEvent<Task>} */ { data }) => {
     if (!(data instanceof Uint8Array)) encoder = await import("../encoder/encoder.js");
     send({ kind: "loaded" });
   } catch (error) {
-    send({ kind: "failed", because: "decoder", sentence: sentenceOf(error) });
+    send({ kind: "failed", because: "decoder", sentence: reasonOf(error) });
     return;
   }
   const { decoder, module } = loaded;
@@ -41,7 +42,7 @@ self.onmessage = async (/** @type {MessageEvent<Task>} */ { data }) => {
     else if (encoder) await encode(data.photo, data.quality, decoder, encoder);
   } catch (error) {
     const because = error instanceof module.BitstreamError ? "file" : error instanceof RangeError ? "size" : "decoder";
-    send({ kind: "failed", because, sentence: sentenceOf(error) });
+    send({ kind: "failed", because, sentence: reasonOf(error) });
   }
 };
 
@@ -85,9 +86,4 @@ async function load() {
  */
 function send(message, transfer = []) {
   self.postMessage(message, { transfer });
-}
-
-/** @param {unknown} error */
-function sentenceOf(error) {
-  return error instanceof Error ? error.message : String(error);
 }
