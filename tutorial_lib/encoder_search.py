@@ -43,7 +43,7 @@ ROUNDS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20)  # of each effort
 ERRORS = laplace.CODING_WEIGHT / laplace.TRAINING_WEIGHT  # times λ: what an error costs an encoder
 MOMENTUM = 0.4  # μ
 PRICE = ERRORS * DISTORTION_WEIGHT  # of a squared error of one step, in bits
-DEFAULT_EFFORT = 2  # 3.6 core-seconds for 768 × 512 (`benchmarks/effort.py`)
+DEFAULT_EFFORT = 2  # 3.8 core-seconds for 768 × 512 (`benchmarks/effort.py`)
 PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.7 GB of memory for a million of them
 
 
