@@ -40,7 +40,6 @@ autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 90
 
 # ---- mathematics: MathJax, which is shipped with the pages
 mathjax_path = "mathjax/tex-chtml.js"

@@ -1,6 +1,6 @@
 """What all tests share: one hypothesis profile; pictures, latents, tables and a codec made at random; and checks.
 
-And a browser, with somebody who listens to what its pages say: for tests/site and tests/browser.
+And a browser, with somebody who listens to what its pages say: for tests/site, tests/browser and tests/web.
 """
 
 from __future__ import annotations
@@ -213,3 +213,34 @@ def listen() -> Callable[..., list[str]]:
         return said
 
     return listen_to
+
+
+@pytest.fixture(scope="session")
+def drop() -> Callable[..., None]:
+    """drop(page, name, data, kind=""): a file of that media type is dropped on the page."""
+    script = """([name, type, bytes]) => {
+        const dropped = new DataTransfer();
+        dropped.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+        document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
+    }"""
+
+    def drop_on(page, name: str, data: bytes, kind: str = "") -> None:
+        page.evaluate(script, [name, kind, list(data)])
+
+    return drop_on
+
+
+@pytest.fixture(scope="session")
+def announced() -> Callable[..., Callable[[], list[str]]]:
+    """announced(page): a function that gives what a screen reader has been told since, sentence by sentence."""
+    script = """() => {
+        window.heard = [];
+        const status = document.querySelector("[role=status]");
+        new MutationObserver(() => window.heard.push(status.textContent)).observe(status, {childList: true});
+    }"""
+
+    def announced_by(page) -> Callable[[], list[str]]:
+        page.evaluate(script)
+        return lambda: page.evaluate("() => window.heard")
+
+    return announced_by

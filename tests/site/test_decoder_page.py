@@ -25,16 +25,6 @@ DECODED = "() => !document.getElementById('told').hidden && document.getElementB
 WRONG = "() => document.querySelector('#status.wrong') && document.getElementById('working').hidden"
 WIDER = """() => [...document.querySelectorAll('body *')].filter(element =>
     element.getBoundingClientRect().right > innerWidth + 1).map(element => element.outerHTML.slice(0, 100))"""
-DROP = """([name, bytes]) => {
-    const dropped = new DataTransfer();
-    dropped.items.add(new File([Uint8Array.from(bytes)], name));
-    document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
-}"""
-HEAR = """() => {
-    window.heard = [];
-    const status = document.querySelector("[role=status]");
-    new MutationObserver(() => window.heard.push(status.textContent)).observe(status, {childList: true});
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +91,14 @@ def as_python_says(data: bytes) -> str:
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_sample_is_decoded_shown_and_saved(
-    viewport: dict, opened, samples: list[dict], codec: Codec, axe: str
+    viewport: dict, opened, samples: list[dict], codec: Codec, axe: str, announced: Callable
 ) -> None:
     page, sample = opened(viewport), samples[1]
-    page.evaluate(HEAR)
+    said = announced(page)
     pick(page, 1)
     page.wait_for_function(DECODED)
     data = (SAMPLES / sample["lic"]["file"]).read_bytes()
-    heard = page.evaluate("() => window.heard")  # by a screen reader
+    heard = said()
     assert heard[0].startswith("Fetching coffee.lic")
     assert heard[-1].startswith("coffee.lic is decoded")
     assert any(each.startswith("Fetching the decoder") for each in heard)
@@ -183,12 +173,12 @@ DAMAGE = {
 }
 
 
-def test_of_a_damaged_file_the_page_says_what_the_command_says(opened, samples: list[dict]) -> None:
+def test_of_a_damaged_file_the_page_says_what_the_command_says(opened, samples: list[dict], drop: Callable) -> None:
     page = opened(PHONE)
     data = (SAMPLES / samples[0]["lic"]["file"]).read_bytes()
     for name, damage in DAMAGE.items():
         file = damage(data, bitstream.read_header(data))
-        page.evaluate(DROP, [f"{name}.lic", list(file)])
+        drop(page, f"{name}.lic", file)
         page.wait_for_function(f"() => document.getElementById('status').textContent.startsWith('{name}.lic: ')")
         page.wait_for_function(WRONG)
         assert status(page) == f"{name}.lic: {as_python_says(file)}"

@@ -49,7 +49,7 @@ FEW_OF_EACH_KIND = """() => {
     for (const element of document.querySelectorAll('pre span, mjx-container, td, li, p, a, code, button')) {
         const name = [element.tagName, element.getAttribute('class'), kind(element.parentElement)].join();
         seen[name] = (seen[name] || 0) + 1;
-        if (seen[name] > 3) element.remove();
+        if (seen[name] > 3 && !element.parentElement.closest('a, button')) element.remove();  // they need their names
     }
 }"""
 

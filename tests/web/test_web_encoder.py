@@ -30,16 +30,6 @@ from tutorial_lib.files.images import from_pil, to_pil
 
 MADE = "() => !document.getElementById('told').hidden && document.getElementById('working').hidden"
 WRONG = "() => document.querySelector('#status.wrong') && document.getElementById('working').hidden"
-DROP = """([name, type, bytes]) => {
-    const dropped = new DataTransfer();
-    dropped.items.add(new File([Uint8Array.from(bytes)], name, { type }));
-    document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
-}"""
-HEAR = """() => {
-    window.heard = [];
-    const status = document.querySelector("[role=status]");
-    new MutationObserver(() => window.heard.push(status.textContent)).observe(status, {childList: true});
-}"""
 
 
 class Encoded(NamedTuple):
@@ -140,10 +130,6 @@ def written(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def drop(page: Any, name: str, kind: str, data: bytes) -> None:
-    page.evaluate(DROP, [name, kind, list(data)])
-
-
 def downloaded(page: Any, name: str) -> bytes:
     """The file, once it has been made and shown."""
     page.wait_for_function(MADE)
@@ -153,22 +139,24 @@ def downloaded(page: Any, name: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
-def test_a_dropped_photo_becomes_a_file(codec: Codec, encode: Encode, page: Any) -> None:
+def test_a_dropped_photo_becomes_a_file(
+    codec: Codec, encode: Encode, page: Any, drop: Callable, announced: Callable
+) -> None:
     image = cropped("coffee", 121, 150)
-    page.evaluate(HEAR)
+    said = announced(page)
     quality = page.get_by_label("Quality")
     quality.focus()
     for _ in range(10):
         page.keyboard.press("ArrowLeft")
     assert page.locator("#quality-value").inner_text() == "40"
-    drop(page, "a cup.png", "image/png", data := png(to_pil(image)))
+    drop(page, "a cup.png", data := png(to_pil(image)), "image/png")
     file = downloaded(page, "a cup.lic")
 
     header = read_header(file)
     assert (header.width, header.height, header.quality) == (150, 121, 40)
     assert file == encode({"cup": (image, 40)})["cup"].data  # Chromium computes what Node computes
     decoded = codec.decode(file)
-    heard = page.evaluate("() => window.heard")  # by a screen reader
+    heard = said()
     assert heard[0] == "Reading a cup.png."
     assert "Encoding a cup.png at quality 40." in heard and "Decoding a cup.lic." in heard
     assert re.fullmatch(r"a cup\.lic is made, in [\d.]+ seconds, and decoded, in [\d.]+ seconds\.", heard[-1])
@@ -190,7 +178,7 @@ def test_a_dropped_photo_becomes_a_file(codec: Codec, encode: Encode, page: Any)
     assert psnr(codec.decode(better), image) > psnr(decoded, image) + 3
 
 
-def test_photos_are_upright_and_on_white(codec: Codec, encode: Encode, page: Any) -> None:
+def test_photos_are_upright_and_on_white(codec: Codec, encode: Encode, page: Any, drop: Callable) -> None:
     image = to_pil(cropped("chelsea", 60, 81))
     turned = image.transpose(Image.Transpose.ROTATE_90)  # and EXIF says how it is turned back
     exif = Image.Exif()
@@ -209,32 +197,32 @@ def test_photos_are_upright_and_on_white(codec: Codec, encode: Encode, page: Any
     }
     encoded = encode({name: (from_pil(shown), 50) for name, (_, shown) in files.items()})
     for name, (data, _) in files.items():
-        drop(page, name, f"image/{name.split('.')[1]}", data)
+        drop(page, name, data, f"image/{name.split('.')[1]}")
         stem = name.split(".")[0]
         page.locator("#status").filter(has_text=f"{stem}.lic is made").wait_for()
         assert downloaded(page, f"{stem}.lic") == encoded[name].data, name
-    drop(page, "photo.jpeg", "image/jpeg", data := written(turned, "JPEG", quality=95, exif=exif))
+    drop(page, "photo.jpeg", data := written(turned, "JPEG", quality=95, exif=exif), "image/jpeg")
     page.locator("#status").filter(has_text="photo.lic is made").wait_for()
     as_pillow_reads_it = from_pil(Image.open(io.BytesIO(data)))
     assert psnr(codec.decode(downloaded(page, "photo.lic")), as_pillow_reads_it) > 28
 
 
-def test_what_cannot_be_encoded_is_refused_in_a_sentence(page: Any) -> None:
-    drop(page, "text.png", "image/png", b"This is no picture.")
+def test_what_cannot_be_encoded_is_refused_in_a_sentence(page: Any, drop: Callable) -> None:
+    drop(page, "text.png", b"This is no picture.", "image/png")
     page.wait_for_function(WRONG)
     sentence = "it is damaged, too large, or of a kind that this browser cannot read; it reads JPEG, PNG and WebP."
     assert page.locator("#status").inner_text() == f"text.png cannot be opened: {sentence}"
     assert page.locator("#download").is_hidden() and page.locator("#again").is_hidden()
-    drop(page, "large.png", "image/png", png(Image.new("1", (4097, 4096))))
+    drop(page, "large.png", png(Image.new("1", (4097, 4096))), "image/png")
     page.locator("#status.wrong").filter(has_text="large.png").wait_for()
     sentence = "a picture of 4,097 x 4,096 pixels is too large for a browser: 16,777,216 are the most."
     assert page.locator("#status").inner_text() == f"large.png cannot be encoded here: {sentence}"
-    drop(page, "photo.png", "image/png", png(to_pil(cropped("rocket", 20, 30))))  # after that, the page still works
+    drop(page, "photo.png", png(to_pil(cropped("rocket", 20, 30))), "image/png")  # after that, the page still works
     assert read_header(downloaded(page, "photo.lic")).width == 30
 
 
-def test_it_can_be_stopped(page: Any) -> None:
-    drop(page, "photo.png", "image/png", png(to_pil(cropped("coffee", 300, 400))))
+def test_it_can_be_stopped(page: Any, drop: Callable) -> None:
+    drop(page, "photo.png", png(to_pil(cropped("coffee", 300, 400))), "image/png")
     page.locator("#again").wait_for()  # the photo has been read, and the codec is being fetched
     page.get_by_role("button", name="Stop").click()
     assert page.locator("#status").inner_text() == "Stopped."
