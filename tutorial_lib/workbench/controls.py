@@ -25,8 +25,8 @@ from IPython.utils.capture import capture_output
 RECORD = "TUTORIAL_LIB_FRAMES"  # in the environment: JSON {control: positions}, for controls that have many
 FRAMES = "application/vnd.tutorial-lib.frames+json"
 MOST_POSITIONS = 9  # of one control
-# JupyterLab draws none around a slider: whoever moves it with the keyboard would not see where they are. (In ipywidgets 7,
-# which Colab has, a slider's handle has another name.)
+# JupyterLab draws none around a slider: whoever moves it with the keyboard would not see where they are. (In
+# ipywidgets 7, which Colab has, a slider's handle has another name.)
 RING = (
     "<style>.noUi-handle:focus-visible, .ui-slider-handle:focus-visible "
     "{ outline: 3px solid #1a73e8 !important; outline-offset: 2px; }</style>"
