@@ -38,7 +38,7 @@ def add_parsers(commands: argparse._SubParsersAction, form: dict) -> None:
     meaning = "the lowest quality at which the picture, decoded again, has at least this PSNR in dB"
     aim.add_argument("--target-psnr", type=float, metavar="D", help=meaning)
     meaning = "how long to search for a file that costs less: from 0, one pass, to 9"
-    encode.add_argument("--effort", type=int, metavar="E", help=f"{meaning}; 1 unless it is given, 0 above a megapixel")
+    encode.add_argument("--effort", type=int, metavar="E", help=f"{meaning}; 2 unless it is given, 0 above a megapixel")
     encode.set_defaults(command=encode_command)
 
     decode = commands.add_parser("decode", help="a .lic file to a picture", **form)
