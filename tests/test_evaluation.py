@@ -36,9 +36,8 @@ def known(name: str, factor: float = 1.0) -> FileCodec:
 
     def encode(image: torch.Tensor, quality: float) -> bytes:
         error = int(100 - quality)
-        size = factor * BYTES[error] * image[0].numel() / 1600
-        assert size == int(size)
-        return struct.pack("<3H", *image.shape[1:], error).ljust(int(size), b"\0")
+        size = round(factor * BYTES[error] * image[0].numel() / 1600)
+        return struct.pack("<3H", *image.shape[1:], error).ljust(size, b"\0")
 
     def decode(data: bytes) -> torch.Tensor:
         height, width, error = struct.unpack("<3H", data[:6])
@@ -181,6 +180,14 @@ class TestKnownCurves:
         assert rates["all"]["mean"] == pytest.approx(50)  # +100 and 0 %
         assert rates["mean_curve"] == {"percent": pytest.approx(10), "covered": pytest.approx(1)}  # 11 instead of 10
 
+    def test_the_rate_for_equal_ms_ssim(self) -> None:
+        """Small pictures have none."""
+        jpeg, longer = known("jpeg"), known("longer", 1.5)
+        for image, percent in ((GREY.repeat(1, 5, 5), 50), (GREY, None)):
+            rates = evaluate([("a", image)], [jpeg, longer], jpeg)["codecs"]["longer"]["bd_rate"]
+            assert rates["all"]["mean"] == pytest.approx(50)
+            assert rates["ms_ssim"] == (percent and pytest.approx(percent))
+
     def test_published_curves_are_held_against_the_reference(self) -> None:
         anchor = [(2 * rate, db) for rate, db in published.KODAK["mbt2018-mean"]]
         rates = {name: codec["bd_rate"]["mean_curve"] for name, codec in against_published(anchor).items()}
@@ -293,7 +300,7 @@ class TestMeasures:
         result = evaluate([("a", GREY)], [reference, broken], reference)
         codec = result["codecs"]["broken"]
         assert codec["mean"] == [] and codec["bd_rate"]["mean_curve"] == {"percent": None, "covered": 0}
-        assert table(result).splitlines()[3].split() == ["broken", "-", "0", "%", "-", "-"]
+        assert table(result).splitlines()[3].split() == ["broken", "-", "0", "%", "-", "-", "-"]
         json.dumps(result, allow_nan=False)
         plot.draw(result)
 

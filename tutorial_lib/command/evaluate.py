@@ -38,8 +38,8 @@ bytes. PSNR is that of the 8-bit RGB picture that comes back, and of its luma (B
 rounded); MS-SSIM is that of RGB. BD-rate says how many percent more bits than JPEG's a codec needs for equal PSNR of
 RGB (negative: fewer). Three of them are given: photo by photo, then the mean, for those PSNRs for which JPEG spends
 0.15 to 1.2 bits per pixel ("covered": how much of them the codec reaches), and for all that both reach; and that of the
-mean curves, mean rate and mean PSNR at each quality, from 28 to 36 dB, as papers report it for Kodak. Of a codec that
-has one rate, at its one PSNR. JPEG is always measured. A photo that a codec cannot do is left out for it, with a note.
+mean curves, mean rate and mean PSNR at each quality, from 28 to 36 dB, as papers report it for Kodak. A last one is for
+equal MS-SSIM, of the mean curves over all that both reach. Of a codec that has one rate, at its one PSNR. JPEG is always measured. A photo that a codec cannot do is left out for it, with a note.
 Seconds are those of this machine, while it does whatever else it does.
 """
 
@@ -169,8 +169,9 @@ def table(result: dict) -> str:
     stretch = f"{dark}-{bright} dB"
     lines = [
         f"{count} photo{'s' * (count != 1)}; BD-rate against {reference}: "
-        f"where {reference} spends {low} to {high} bits per pixel; over all; and of the mean curves, {stretch}",
-        f"{'codec':<{width}}{'BD-rate':>9}{'covered':>9}{'all':>9}{stretch:>10}   "
+        f"where {reference} spends {low} to {high} bits per pixel; over all; and of the mean curves, {stretch}, "
+        "and over MS-SSIM",
+        f"{'codec':<{width}}{'BD-rate':>9}{'covered':>9}{'all':>9}{stretch:>10}{'MS-SSIM':>10}   "
         f"{'bits per pixel / PSNR of RGB / of luma':<57}seconds to write / read",
     ]
     for name, codec in result["codecs"].items():
@@ -181,12 +182,13 @@ def table(result: dict) -> str:
         lines.append(
             f"{name:<{width}}{_number(limited['mean'], '+.1f', ' %'):>9}"
             f"{_number(100 * limited['covered'], '.0f', ' %'):>9}{_number(every, '+.1f', ' %'):>9}"
-            f"{_number(codec['bd_rate']['mean_curve']['percent'], '+.1f', ' %'):>10}   "
+            f"{_number(codec['bd_rate']['mean_curve']['percent'], '+.1f', ' %'):>10}"
+            f"{_number(codec['bd_rate']['ms_ssim'], '+.1f', ' %'):>10}   "
             f"{'  '.join(points):<57}{' / '.join(seconds)}".rstrip()
         )
     for name, codec in published.items():
         percent = _number(codec["bd_rate"]["mean_curve"]["percent"], "+.1f", " %")
-        lines.append(f"{name:<{width}}{'':27}{percent:>10}   published")
+        lines.append(f"{name:<{width}}{'':27}{percent:>10}{'':10}   published")
     lines += _remarks(result)
     return "\n".join(lines)
 

@@ -22,7 +22,13 @@ import numpy as np
 from torch import Tensor
 
 from tutorial_lib.evaluation import curves
-from tutorial_lib.evaluation.curves import Curve, bd_rate_all, bd_rate_decibels, bd_rate_limited
+from tutorial_lib.evaluation.curves import (
+    Curve,
+    bd_rate_all,
+    bd_rate_decibels,
+    bd_rate_limited,
+    similarity_decibels,
+)
 from tutorial_lib.evaluation.file_codecs import FileCodec
 from tutorial_lib.evaluation.metrics import luma_psnr, psnr
 from tutorial_lib.evaluation.published import KODAK, SOURCE
@@ -80,6 +86,12 @@ def mean_point(points: Sequence[Point]) -> Point:
 def curve_of(points: Iterable[Point]) -> Curve:
     """Bits per pixel and PSNR of RGB: see `curves.curve`."""
     return curves.curve((point.bpp, point.psnr) for point in points)
+
+
+def similarity_curve_of(points: Iterable[Point]) -> Curve:
+    """Bits per pixel and MS-SSIM in decibels, of the points that have one."""
+    decibels = ((point.bpp, similarity_decibels(point.ms_ssim)) for point in points)
+    return curves.curve((bpp, similarity) for bpp, similarity in decibels if similarity is not None)
 
 
 class Comparison:
@@ -173,7 +185,8 @@ class Comparison:
         rates = self._rates[codec]
         mine = [name for name in counted if name in rates]
         means = self._means(codec, mine)
-        of_means = bd_rate_decibels(curve_of(self._means(self.reference.name, mine)), curve_of(means))
+        anchor = self._means(self.reference.name, mine)
+        of_means = bd_rate_decibels(curve_of(anchor), curve_of(means))
         return {
             "photos": {name: [_plain(point) for point in points] for name, points in self._points[codec].items()},
             "failed": self._failed[codec],
@@ -189,6 +202,7 @@ class Comparison:
                     "photos": {name: every for name, (every, _, _) in rates.items()},
                 },
                 "mean_curve": {"percent": of_means[0], "covered": of_means[1]},
+                "ms_ssim": bd_rate_all(similarity_curve_of(anchor), similarity_curve_of(means)),
             },
         }
 

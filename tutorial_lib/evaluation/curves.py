@@ -8,7 +8,8 @@ percent of the rate, negative where a codec needs fewer bits than the reference.
     decibels over fixed PSNRs, 28 to 36 dB, meant for mean curves: what papers report for the 24 Kodak photos.
 
 The first two are for the curves of one photo; their mean over photos counts each photo alike. The third is for the mean
-rates and mean PSNRs of all photos at each quality; there, photos that need many bits count more.
+rates and mean PSNRs of all photos at each quality; there, photos that need many bits count more. The first is also
+taken of mean rates and mean MS-SSIMs, as decibels.
 
 The limits of the second stand on the reference's rates alone. So every codec is held against the same stretch of the
 same curve, however few bits it needs there, and extreme rates, of tiny files or nearly lossless ones, do not count.
@@ -39,6 +40,11 @@ def curve(points: Iterable[tuple[float, float]]) -> Curve:
         if math.isfinite(decibels) and (not best or decibels > best[-1][1]):
             best.append((bpp, decibels))
     return best
+
+
+def similarity_decibels(ms_ssim: float | None) -> float | None:
+    """−10 log₁₀(1 − MS-SSIM), over which curves are smooth. None for equal pictures, and for None."""
+    return -10 * math.log10(1 - ms_ssim) if ms_ssim is not None and ms_ssim < 1 else None
 
 
 def bd_rate_all(reference: Curve, codec: Curve) -> float | None:

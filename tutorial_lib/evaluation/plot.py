@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tutorial_lib.evaluation.curves import similarity_decibels
 from tutorial_lib.evaluation.published import KODAK, SOURCE
 
 KINDS = (".png", ".svg", ".pdf", ".jpg", ".webp")
@@ -65,7 +66,11 @@ def _draw_codecs(axes: Axes, codecs: dict, measure: str) -> None:
     beyond = [sum(point["bpp"] <= WIDEST for point in codec["mean"]) < 2 for codec in codecs.values()]
     widest = math.inf if any(beyond) else WIDEST  # pictures may be too small for such rates
     for k, (name, codec) in enumerate(codecs.items()):
-        points = [(p["bpp"], _decibels(p[measure], measure)) for p in codec["mean"] if p["bpp"] <= widest]
+        points = [
+            (p["bpp"], p[measure] if measure == "psnr" else similarity_decibels(p[measure]))
+            for p in codec["mean"]
+            if p["bpp"] <= widest
+        ]
         points = sorted(point for point in points if point[1] is not None)
         width = 2.4 if name.startswith("lic") else 1.4
         style: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
@@ -77,10 +82,3 @@ def _draw_published(axes: Axes) -> None:
     for k, (name, points) in enumerate(KODAK.items()):
         dashes = DASHES[k % len(DASHES)]
         axes.plot(*zip(*points, strict=True), color="#868e96", linewidth=0.9, linestyle=dashes, label=name)
-
-
-def _decibels(value: float | None, measure: str) -> float | None:
-    """PSNR is in dB already; an MS-SSIM of 1 has none."""
-    if measure == "psnr" or value is None:
-        return value
-    return -10 * math.log10(1 - value) if value < 1 else None
