@@ -5,11 +5,13 @@
 Pictures of random sizes (cut from scikit-image's photos, resized at random), qualities, efforts and numbers of threads.
 Encoding and decoding take different numbers of threads. Exact: the decoder finds the very symbols that the encoder
 chose, whatever their threads; coding twice writes the same bytes; and the picture is within one grey level of the
-encoder's own. After every tenth of them it prints the memory that the process has, and the most that it has had: growth
-would show in the former, while the latter also rises with the largest picture that has come along.
+encoder's own. After every tenth of them it prints three memories of the process: what it has; what is left when the
+allocator has given back what is free (glibc keeps it, in pieces); and the most so far. Growth would show in the second
+one, once it has seen a few hundred shapes: oneDNN keeps a plan for each of the latest 1,024.
 """
 
 import argparse
+import ctypes
 import resource
 from collections import Counter
 from pathlib import Path
@@ -25,10 +27,16 @@ from tutorial_lib.files.images import from_pil, to_float, to_pil
 from tutorial_lib.workbench.photos import PHOTOS, photo
 
 
-def memory() -> tuple[float, float]:
-    """MiB that this process has now, and at most so far; on Linux."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def memory() -> list[float]:
+    """MiB that this process has now, has when what is free has been given back, and had at most; on Linux."""
+    now = resident()
+    ctypes.CDLL(None).malloc_trim(0)
+    return [now, resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]
+
+
+def resident() -> float:
+    """MiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
 @torch.no_grad()
@@ -61,8 +69,8 @@ def main() -> None:
     rng, codec = np.random.default_rng(options.seed), Codec.load()
     photos = [to_pil(photo(name)) for name in PHOTOS]
     levels: Counter[int] = Counter()
-    print("| round trips | memory now, MiB | at most, MiB | pictures by grey levels that pixels differ by |")
-    print("|---|---|---|---|")
+    print("| round trips | memory, MiB | free parts given back | at most | pictures by levels that pixels differ by |")
+    print("|---|---|---|---|---|")
     for n in tqdm(range(options.count), mininterval=5, disable=None):
         height, width = (int(np.exp(rng.uniform(0, np.log(options.largest)))) for _ in range(2))
         picture = photos[rng.integers(len(photos))].resize((width, height), Image.Resampling.LANCZOS)
@@ -70,8 +78,8 @@ def main() -> None:
         first = int(rng.integers(1, 3))
         levels[round_trip(codec, from_pil(picture), quality, effort, (first, 3 - first))] += 1
         if (n + 1) * 10 // options.count > n * 10 // options.count:
-            now, most = memory()
-            print(f"| {n + 1:,} | {now:,.0f} | {most:,.0f} | {dict(sorted(levels.items()))} |", flush=True)
+            measured = " | ".join(f"{each:,.0f}" for each in memory())
+            print(f"| {n + 1:,} | {measured} | {dict(sorted(levels.items()))} |", flush=True)
     print(f"\n{options.count:,} round trips: all symbols equal, whatever the threads; every file written twice alike.")
 
 
