@@ -20,7 +20,9 @@
 # make train-lessons  train the priors that notebooks 08 to 10 compare, the same way
 # make train-codec    train the full codec, the same way; benchmarks/README.md says how its model card is made
 
-PYTHON ?= python3
+# python3, unless it is older or newer than what the course was tried with, and one that fits is beside it.
+FITS   := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c '$(FITS)' 2>&- && echo $(name))) python3)
 BIN    := .venv/bin
 READY  := .venv/ready
 EXTRAS := photos,notebooks,peers,dev,fuzz,site,web
@@ -34,7 +36,9 @@ env: $(READY)
 # Installed anew only when the list of dependencies changes.
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c '$(FITS)' || echo "The course was tried with Python 3.11, 3.12 and 3.13; what follows may fail with a newer one."
 	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv. Where PyTorch comes with CUDA, as on Linux, that downloads more than 3 GB, and is silent meanwhile."
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@
 

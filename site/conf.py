@@ -29,6 +29,7 @@ exclude_patterns: list[str] = []
 # ---- notebooks and Markdown
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables, too: each notebook shows its terms in one
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["amsmath", "dollarmath"]

@@ -1,12 +1,13 @@
 """Pictures for the pages: PNG becomes WebP, which a phone loads in half the time or less.
 
-Drawings, which have few colours, stay as they are to the pixel. Photos become lossy, at a quality at which nobody sees
-it; whoever wants the exact pixels finds them in the notebook.
+Drawings, which have few colours, stay as they are to the pixel, unless that is heavy: then they are photos in grey.
+Photos become lossy, at a quality at which nobody sees it; whoever wants the exact pixels finds them in the notebook.
 """
 
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -31,7 +32,7 @@ class Pictures:
             width, height = picture.size
             as_it_is = picture.format == "WEBP" and len(data) <= HEAVY
             if picture.format == "WEBP" and not as_it_is:
-                name = name.replace(".", "-lower.")
+                name = name.replace(".", "-light.")
             self.used.add(name)
             if not (self.folder / name).exists():
                 lower = LOWER if picture.format == "WEBP" else QUALITY
@@ -47,11 +48,17 @@ class Pictures:
 
 def webp(picture: Image.Image, quality: int = QUALITY) -> bytes:
     """The picture (or each frame of an animation) as the bytes of a WebP file."""
-    file = io.BytesIO()
     if getattr(picture, "is_animated", False):
-        picture.save(file, "webp", save_all=True, quality=quality, method=2)
-        return file.getvalue()
+        return _saved(picture, save_all=True, quality=quality, method=2)
     colours = picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB")
-    drawing = colours.getcolors(MOST_COLOURS) is not None
-    colours.save(file, "webp", lossless=drawing, quality=60 if drawing else quality, method=3)
+    if colours.getcolors(MOST_COLOURS) is not None:
+        exact = _saved(colours, lossless=True, quality=60, method=3)
+        if len(exact) <= HEAVY:
+            return exact
+    return _saved(colours, quality=quality, method=3)
+
+
+def _saved(picture: Image.Image, **settings: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "webp", **settings)
     return file.getvalue()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -59,6 +62,39 @@ def test_the_makefile_installs_the_same_and_repeats_nothing() -> None:
     assert installs == ["--quiet --editable '.[$(EXTRAS)]'"]
     [extras] = re.findall(r"^EXTRAS := (.*)$", MAKEFILE, re.MULTILINE)
     assert set(extras.split(",")) == extras_of(pip_lines()[0]) == set(PROJECT["optional-dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        ({"python3": 12, "python3.11": 11}, "python3"),
+        ({"python3": 10, "python3.11": 11, "python3.12": 12}, "python3.12"),
+        ({"python3": 14, "python3.13": 13}, "python3.13"),
+        ({"python3": 14}, "python3"),
+        ({"python3": 9}, "python3"),
+    ],
+)
+def test_make_takes_a_python_that_fits(there: dict[str, int], chosen: str, tmp_path: Path) -> None:
+    """Of those on the path, which here only pretend to be of some version."""
+    make, bash = shutil.which("make"), "/bin/bash"
+    if make is None or not Path(bash).exists():
+        pytest.skip("there is no make")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name, minor in there.items():
+        program = tmp_path / name
+        program.write_text(f"#!{bash}\n[ {minor} -ge 11 ] && [ {minor} -lt 14 ]\n", encoding="utf-8")
+        program.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHON", "MAKEFLAGS")}
+    said = subprocess.run(
+        [make, "--dry-run", "env"],
+        cwd=tmp_path,
+        env={**environment, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.findall(r"^(\S+) -m venv", said.stdout, re.MULTILINE) == [chosen]
 
 
 def test_ci_installs_only_through_the_makefile() -> None:

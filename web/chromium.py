@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,6 +162,13 @@ class Files(SimpleHTTPRequestHandler):
         self.end_headers()
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *connection: Any) -> None:
+        """A browser that leaves a page hangs up in the middle of a file: no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*connection)
+
+
 @contextmanager
 def opened(folder: Path, threads: int = 1) -> Iterator[Tab]:
     """Chromium, with what `gather` and `export` have put into a folder; LookupError if there is no browser."""
@@ -172,7 +180,7 @@ def opened(folder: Path, threads: int = 1) -> Iterator[Tab]:
     received: dict[str, bytes] = {}
     sent = ISOLATED if threads > 1 else {}
     handler = type("Handler", (Files,), {"headers_sent": sent, "received": received})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
+    server = Server(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with sync_playwright() as session:

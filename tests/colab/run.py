@@ -1,10 +1,11 @@
 """All notebooks, each alone in a bare folder, with the versions that Colab has: `make test-colab`
 
-    python tests/colab/run.py [--python python3.13] [--environment build/colab] [NOTEBOOK …]
+    python tests/colab/run.py [--python python3.13] [--versions FILE] [--environment build/colab] [NOTEBOOK …]
 
-A new environment gets the packages of `versions.txt` and nothing else. Then, notebook by notebook: the course is not
-installed; the set-up cell finds it by TUTORIAL_LIB, the git address of this clone (so what is not committed is not
-seen); it installs what is missing, and leaves everything that was there as it was. Each notebook runs to its end.
+A new environment gets the packages of `versions.txt`, or of another such file, and nothing else. Then, notebook by
+notebook: the course is not installed; the set-up cell finds it by TUTORIAL_LIB, the git address of this clone (so what
+is not committed is not seen); it installs what is missing, and leaves everything that was there as it was. Each
+notebook runs to its end.
 """
 
 import argparse
@@ -34,12 +35,12 @@ def packages(python: Path) -> set[str]:
     return set(output(python, "-m", "pip", "list", "--format=freeze").lower().split())
 
 
-def make(environment: Path, base: str) -> None:
+def make(environment: Path, base: str, versions: Path) -> None:
     """The environment, complete or not at all: what cannot be fetched today may be there tomorrow."""
     python = environment / "bin" / "python"
     try:
         subprocess.run([base, "-m", "venv", environment], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", VERSIONS], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", versions], check=True)
         subprocess.run([python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"], check=True)
     except (subprocess.CalledProcessError, OSError) as error:
         shutil.rmtree(environment, ignore_errors=True)
@@ -49,13 +50,16 @@ def make(environment: Path, base: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default="python3.13")
+    parser.add_argument("--versions", type=Path, default=VERSIONS, help="what a new environment gets")
     parser.add_argument("--environment", type=Path, default=ROOT / "build" / "colab")
     parser.add_argument("--only-environment", action="store_true", help="make it, if need be, and run no notebook")
     parser.add_argument("notebooks", nargs="*", type=Path)
     options = parser.parse_args()
+    if output("git", "-C", ROOT, "rev-parse", "--is-shallow-repository").strip() == "true":
+        sys.exit("This clone is shallow, and pip cannot install from such a one: git fetch --unshallow")
     python = options.environment / "bin" / "python"
     if not python.exists():
-        make(options.environment, options.python)
+        make(options.environment, options.python, options.versions)
     if options.only_environment:
         return
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "tutorial_lib"], check=True)

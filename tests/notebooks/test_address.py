@@ -8,10 +8,17 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml  # comes with JupyterLab
 
 from tutorial_lib.workbench.address import ROOT, main, with_badges, write
 
-FILES = ("pyproject.toml", "README.md", "notebooks/00_tour.ipynb", "notebooks/03_entropy_and_rate.ipynb")
+FILES = (
+    "pyproject.toml",
+    "README.md",
+    "CITATION.cff",
+    "notebooks/00_tour.ipynb",
+    "notebooks/03_entropy_and_rate.ipynb",
+)
 
 
 @pytest.fixture
@@ -39,6 +46,9 @@ def test_everything_opens_the_repository(clone: Path) -> None:
             f"(https://colab.research.google.com/github/Some-Body/lic.course/blob/main/notebooks/{path.name})"
         )
         assert '"git+https://github.com/Some-Body/lic.course"' in setup
+    citation = yaml.safe_load((clone / "CITATION.cff").read_text())
+    assert citation["repository-code"] == "https://github.com/Some-Body/lic.course"
+    assert citation["url"] == "https://some-body.github.io/lic.course/"
     readme = (clone / "README.md").read_text().split("\n")
     assert "notebooks/00_tour.ipynb" in readme[2] and "https://some-body.github.io/lic.course/" in readme[2]
     assert "/Some-Body/lic.course/actions/workflows/tests.yml/badge.svg" in readme[2] and readme[3] == ""

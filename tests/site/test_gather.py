@@ -15,7 +15,7 @@ gather = pytest.importorskip("gather", reason="its folder is put on the path by 
 from docstrings import as_rest  # noqa: E402
 from links import rewrite, with_units_at_their_numbers, without_remote_pictures  # noqa: E402
 from notebook_pages import page_of_notebook  # noqa: E402
-from pictures import Pictures  # noqa: E402
+from pictures import HEAVY, Pictures  # noqa: E402
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -113,6 +113,16 @@ class TestPictures:
         noisy = png(photo())
         name, *_ = pictures.add(noisy)
         assert (tmp_path / "pictures" / name).stat().st_size < len(noisy) / 2
+
+    def test_a_photo_in_grey_is_no_drawing_though_it_has_few_colours(self, tmp_path) -> None:
+        grey = np.random.default_rng(0).normal(128, 12, (400, 500)).clip(0, 255).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(grey).save(file, "webp", lossless=True)
+        assert file.tell() > HEAVY
+        name, *_ = Pictures(tmp_path).add(file.getvalue())
+        assert (tmp_path / name).stat().st_size < file.tell() / 2
+        kept = np.asarray(Image.open(tmp_path / name).convert("L"))
+        assert np.abs(kept - grey.astype(float)).mean() < 12  # a picture of it still
 
     def test_an_animation_keeps_its_frames(self, tmp_path) -> None:
         file = io.BytesIO()

@@ -101,6 +101,14 @@ def test_where_the_address_is_known_a_notebook_opens_on_colab(html: Path) -> Non
         assert any(link["href"] == target for link in soup(path).select("header a, .article-header-buttons a")), target
 
 
+def test_a_notebooks_words_are_a_table(html: Path) -> None:
+    """What cells display as Markdown is set, tables included."""
+    for path in (html / "notebooks").glob("*.html"):
+        heads = [[head.get_text() for head in row.find_all("th")] for row in soup(path).select("div.cell_output tr")]
+        assert ["term", "Chinese", "what it is"] in heads, path.name
+        assert "|---|" not in soup(path).get_text() and "|—|" not in soup(path).get_text(), path.name
+
+
 def test_solutions_and_setup_are_folded(html: Path) -> None:
     for path in (html / "notebooks").glob("*.html"):
         page = soup(path)
