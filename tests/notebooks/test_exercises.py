@@ -4,12 +4,16 @@ The wrong answers lie in wrong_answers/<notebook>.py: WRONG = [(check, the learn
 The right ones, besides the folded solution, in right_answers/<notebook>.py: RIGHT = [(check, the learner's Python)].
 """
 
+import functools
+import re
 import runpy
 from collections import Counter
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 
@@ -46,7 +50,7 @@ def test_every_exercise_is_found_and_has_two_wrong_answers(exercises, stem: str)
 @pytest.mark.parametrize(("stem", "name"), EXERCISES)
 def test_the_stub_is_not_answered_yet(exercises, stem: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert exercises(stem)[name].verdict() is None
-    assert capsys.readouterr().out == "⬜ Not answered yet.\n"
+    assert capsys.readouterr().out == "○ Not answered yet.\n"
 
 
 @pytest.mark.parametrize(("stem", "name"), EXERCISES)
@@ -82,6 +86,101 @@ def test_a_mistake_is_named(
     assert exercises(stem)[name].verdict(answer) is False
     said = capsys.readouterr().out
     assert said.startswith("✗ ") and message in said
+
+
+# ---- the folded solution, spoiled: what every check must notice
+
+# These call the function with one case only, which has many numbers, of every kind that matters.
+ONE_CASE = {"sign_ste", "around_mean", "dithered", "bound_gradient", "quantize", "is_causal", "worth"}
+
+
+def verdict_on_spoiled(exercise, spoil: Callable) -> bool | None:
+    """What the check says if the solution's function goes through `spoil`; False where no function is asked for."""
+    name = re.search(r"\((\w+)", exercise.call)[1]
+    if f"def {name}(" not in exercise.solution:
+        return False
+    return exercise.verdict(f"{exercise.solution}\n{name} = spoil({name})", spoil=spoil)
+
+
+def with_nan(value):
+    """The same with NaN in place of its last number."""
+    if (
+        isinstance(value, torch.Tensor | np.ndarray)
+        and len(value.reshape(-1))
+        and value.dtype not in (bool, torch.bool)
+    ):
+        value = value * 1.0
+        value[(-1,) * value.ndim] = float("nan")
+        return value
+    if isinstance(value, list | tuple) and value:
+        return type(value)([*value[:-1], with_nan(value[-1])])
+    return float("nan") if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize(("stem", "name"), EXERCISES)
+def test_nan_is_never_right(exercises, stem: str, name: str) -> None:
+    replaced = []
+
+    def spoil(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def spoiled(*arguments):
+            result = function(*arguments)
+            spoilt = with_nan(result)
+            replaced.append(spoilt is not result and "nan" in repr(spoilt))
+            return spoilt
+
+        return spoiled
+
+    assert verdict_on_spoiled(exercises(stem)[name], spoil) is not True or not any(replaced)
+
+
+def overwrite(value) -> bool:
+    """Change a list, an array or a tensor in place, the first one that there is."""
+    if isinstance(value, list):
+        value.append(value[0] if value else 0)
+        return True
+    if isinstance(value, torch.Tensor):
+        value.data.copy_(~value.data if value.dtype is torch.bool else value.data + 1)
+        return len(value.reshape(-1)) > 0
+    if isinstance(value, np.ndarray) and value.flags.writeable:
+        value[...] = ~value if value.dtype == bool else value + 1
+        return value.size > 0
+    return False
+
+
+@pytest.mark.parametrize(("stem", "name"), EXERCISES)
+def test_whoever_overwrites_what_was_given_is_told(
+    exercises, stem: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overwritten = []
+
+    def spoil(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def spoiled(*arguments):
+            result = function(*arguments)
+            result = result.clone() if isinstance(result, torch.Tensor) else result
+            overwritten.append(any(overwrite(argument) for argument in arguments))
+            return result
+
+        return spoiled
+
+    assert verdict_on_spoiled(exercises(stem)[name], spoil) is not True or not any(overwritten)
+
+
+@pytest.mark.parametrize(("stem", "name"), EXERCISES)
+def test_the_first_answer_does_not_do_for_all_cases(exercises, stem: str, name: str) -> None:
+    def spoil(function: Callable) -> Callable:
+        first = []
+
+        @functools.wraps(function)
+        def spoiled(*arguments):
+            if not first:
+                first.append(function(*arguments))
+            return first[0]
+
+        return spoiled
+
+    assert verdict_on_spoiled(exercises(stem)[name], spoil) is not True or name in ONE_CASE
 
 
 def test_only_one_answer_to_the_picture_of_01() -> None:

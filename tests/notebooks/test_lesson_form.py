@@ -55,7 +55,7 @@ def test_readmes_claims_are_those_of_the_boxes(path: Path) -> None:
 # ---- a small lesson, and what is missing when a part of it is
 
 ALT = "A picture of something that is described in a sentence."
-CHECKED = new_output("stream", name="stdout", text="⬜ Not answered yet.\n")
+CHECKED = new_output("stream", name="stdout", text="○ Not answered yet.\n")
 
 
 def picture(alt: str = ALT, **metadata: object):

@@ -145,7 +145,7 @@ def test_three_exercises_with_stubs_and_folded_solutions(path: Path, exercises) 
     assert len(found) >= 3
     for name, exercise in found.items():
         assert exercise.solution, f"check.{name}: no solution is folded under it"
-        assert exercise.output == "⬜ Not answered yet.\n", f"check.{name} was saved answered"
+        assert exercise.output == "○ Not answered yet.\n", f"check.{name} was saved answered"
 
 
 def test_it_ends_with_what_to_remember_what_to_read_and_where_to_go(path: Path, notebook: NotebookNode) -> None:

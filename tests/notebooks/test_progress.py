@@ -28,6 +28,13 @@ def nobody(function) -> str:
     return ""
 
 
+@exercise
+def first_of_three(function) -> str:
+    if call(function, [3, [1], 2]) != 3:
+        raise Wrong("The first one is 3.")
+    return ""
+
+
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """As in a notebook that runs in an empty folder."""
@@ -39,12 +46,26 @@ def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 class TestVerdicts:
     def test_only_dots_are_not_answered(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert doubled(...) is None and doubled(lambda x: ...) is None
-        assert capsys.readouterr().out == "⬜ Not answered yet.\n" * 2
+        assert capsys.readouterr().out == "○ Not answered yet.\n" * 2
 
     def test_none_is_an_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert [doubled(None), doubled(lambda x: None), nobody(lambda: None)] == [False, False, True]
         said = capsys.readouterr().out
         assert "Your answer is None" in said and "For 3 your function returned None: is a return missing?" in said
+
+    def test_what_was_given_stays_as_it_was(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert first_of_three(lambda values: values.pop(0)) == checks.Verdict(False)
+        assert "The result is right, but your function has changed `values`" in capsys.readouterr().out
+        assert not first_of_three(lambda values: (values[1].append(0), values[0])[1])  # within a list, too
+        assert "has changed `values`" in capsys.readouterr().out
+        assert not first_of_three(lambda values: values.pop())
+        assert capsys.readouterr().out == "✗ The first one is 3.\n"  # of the other fault it says more
+        assert first_of_three(lambda values: values[0])  # and the next answer is judged for itself
+
+    def test_a_number_is_no_text(self) -> None:
+        assert checks.as_number(2) == checks.as_number(2.0) == 2
+        with pytest.raises(Wrong, match="One number is asked for, not str"):
+            checks.as_number("2.0")
 
     def test_long_arguments_are_named_by_their_kind(self) -> None:
         torch = pytest.importorskip("torch")

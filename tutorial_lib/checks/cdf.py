@@ -150,6 +150,7 @@ ROWS = (
     (GOOD, 5, True, "this row is sound."),
     ([*GOOD, 0, 0], 5, True, "this row is sound: zeros after its length are padding."),
     ([0, 65536], 2, True, "one symbol only is odd, but sound."),
+    ([0, 1, 3, 65535, 65536], 5, True, "this row is sound: one count is enough for a symbol."),
     ([0, 40000, 40000, 65536], 4, False, "a symbol is empty, so it cannot be coded."),
     ([0, 40000, 30000, 65536], 4, False, "it does not climb: a symbol has a negative width."),
     ([3, 40000, 65536], 3, False, "it does not start at 0: nobody owns the first counts."),
@@ -340,13 +341,13 @@ def _peak(decay: float, reach: int) -> list[float]:
     return (masses / masses.sum()).tolist()
 
 
-HUNTED = (_bell(0.8), _bell(3.0), _peak(0.5, 40), _peak(0.8, 60), [0.1, 0.8, 0.1])
+HUNTED = (_bell(0.8), _bell(3.0), _peak(0.5, 40), _peak(0.8, 60), _peak(0.9, 60), [0.1, 0.8, 0.1])
 
 
 def _costs_of_reaches(pmf: Sequence[float]) -> dict[str, list[float]]:
     """Expected bits of a symbol for each reach: as they are, and as they seem to one who forgets something."""
     M = len(pmf) // 2
-    costs: dict[str, list[float]] = {"right": [], "free": [], "ideal": []}
+    costs: dict[str, list[float]] = {"right": [], "free": [], "ideal": [], "starved": []}
     for r in range(M + 1):
         listed = np.array(pmf[M - r : M + r + 1])
         rest = max(0.0, 1 - float(listed.sum()))
@@ -356,6 +357,8 @@ def _costs_of_reaches(pmf: Sequence[float]) -> dict[str, list[float]]:
         costs["right"].append(float(np.dot(pmf, prices)))
         costs["free"].append(inside)
         costs["ideal"].append(float(np.dot(pmf, prices)) - inside - float(listed @ np.log2(listed)))
+        starved = pmf_to_quantized_cdf(np.append(listed, 0.0)).tolist()
+        costs["starved"].append(sum(p * table_prices.price(k - M, starved, -r) for k, p in enumerate(pmf)))
     return costs
 
 
@@ -381,6 +384,8 @@ def best_reach(function) -> str:
             found = "Is the escape paid for, its digits included? (Or was the largest cost taken?)"
         elif r == int(np.argmin(costs["ideal"])):
             found = "A listed value costs 16 − log2 of its width, and not −log2 of its probability."
+        elif r == int(np.argmin(costs["starved"])):
+            found = "Does your escape have a probability? It is what the listed ones lack to 1."
         elif r == 2 * best + 1:
             found = "That is how many values the best row lists; its reach is asked for."
         raise Wrong(f"{case}: r = {r} costs {right[r]:.5f} bits a symbol, r = {best} only {right[best]:.5f}. {found}")

@@ -78,6 +78,14 @@ def _masked(zero_from: int, rows: int = 25) -> Callable[[Tensor], Tensor]:
     return lambda x: F.conv2d(x, kernel.reshape(1, 1, 5, 5), padding=2)
 
 
+def _at_the_end(x: Tensor) -> Tensor:
+    """Honest but for the last output, which sees its own place."""
+    y = _masked(12)(x)
+    leak = torch.zeros_like(y)
+    leak[..., -1, -1] = 1
+    return y + leak * x
+
+
 def _at_one_place(x: Tensor) -> Tensor:
     """Honest but for one output, far from the middle, which sees the last position."""
     y = _masked(12)(x)
@@ -105,6 +113,7 @@ CONTEXTS = (
     ("a look up that wraps around to the last row", lambda x: x.roll(1, dims=2), False),
     ("an honest mask, normalised with the mean over the whole map", lambda x: _masked(12)(x) - x.mean(), False),
     ("a leak at one single output", _at_one_place, False),
+    ("a leak at the very last output, which sees its own place", _at_the_end, False),
 )
 
 
@@ -115,20 +124,20 @@ def is_causal(function) -> str:
     with torch.enable_grad():
         answers = [bool(_truth(call(function, context, 5, 6))) for _, context, _ in CONTEXTS]
         if len(set(answers)) == 1:
-            raise Wrong(f"You say {answers[0]} to all of ten contexts, and some are honest, some cheat.")
+            raise Wrong(f"You say {answers[0]} to all of eleven contexts, and some are honest, some cheat.")
         if all(answer != honest for answer, (_, _, honest) in zip(answers, CONTEXTS, strict=True)):
             raise Wrong("The other way around: True means that it may be used.")
         for answer, (what, _, honest) in zip(answers, CONTEXTS, strict=True):
             if answer != honest:
                 verdict = "is honest, and you refuse it" if honest else "must not be used, and you let it pass"
                 raise Wrong(f"One of the contexts {verdict}: {what}.")
-    return "Ten contexts told apart, seven cheats among them."
+    return "Eleven contexts told apart, eight cheats among them."
 
 
 def _truth(answer) -> bool:
     if isinstance(answer, Tensor) and answer.numel() == 1:
         return bool(answer)
-    if not isinstance(answer, bool | np.bool_):
+    if not isinstance(answer, bool | np.bool_ | int) or answer not in (0, 1):
         raise Wrong(f"True or False is asked for, not a value of type {type(answer).__name__}.")
     return bool(answer)
 

@@ -163,6 +163,7 @@ def largest_precision(function) -> str:
         ([30.0, -40.0], 5e6, 4),
         ([1.0], 64.0, 8),  # ten digits reach 2^24 exactly, which is not below it
         ([3.0, -2.0], 2e6, 0),  # whole numbers only
+        ([0.6, -0.7], 1e7, 0),  # rounded, they are larger
     )
     cases = {f"weights {w}, inputs up to {largest:g}, {f} digits": (w, largest, f) for w, largest, f in given}
     answers = [as_number(call(function, list(w), *rest), "A whole number") for w, *rest in cases.values()]
@@ -191,6 +192,9 @@ EXACT: dict[str, Callable] = {
         _largest_precision(*c) + (_largest_precision(*c) >= 0)
     ),
     "that is exact, but so is one digit more.": lambda *c: _largest_precision(*c) - (_largest_precision(*c) >= 0),
+    "weights are rounded first: it is the rounded ones that are multiplied.": lambda w, x, f: max(
+        (p for p in range(MOST_BITS + 1) if sum(map(abs, w)) * 2**p * x * 2**f < 2**24), default=-1
+    ),
     "that is float64's 2^53.": lambda w, x, f: _largest_precision(w, x, f, limit=53),
 }
 

@@ -229,6 +229,7 @@ RIGHT = [
         "lloyd_round",
         "def lloyd_round(x, levels):\n"
         "    edges = [-math.inf, *((levels[1:] + levels[:-1]) / 2).tolist(), math.inf]\n"
+        "    levels = levels.clone()\n"
         "    for i in range(len(levels)):\n"
         "        mine = x[(x > edges[i]) & (x <= edges[i + 1])]\n"
         "        if len(mine):\n"

@@ -116,6 +116,7 @@ def back(x, bound, grad):
         "bound_gradient",
         """
 def back(x, bound, grad):
+    grad = grad.clone()
     grad[(x < bound) & (grad > 0)] = 0
     return grad
 """,

@@ -236,6 +236,15 @@ def fit_mixture(symbols, parts):
     return [parameters[0].detach().softmax(0), parameters[1].detach().exp()]
 """
 
+DECODE_IN_NUMPY = """
+def decode_latent(z_string, y_string, shape, z_coder, y_coder, synthesis, gaussian):
+    z_hat = z_coder.decompress([z_string], tuple(np.array(shape) // 4))
+    parameters = synthesis(z_hat)
+    half = parameters.shape[1] // 2
+    scales, means = parameters[:, :half], parameters[:, half:]
+    return y_coder.decompress([y_string], indexes=gaussian.indexes(scales), means=means).numpy()
+"""
+
 RIGHT = [
     ("indexes", INDEXES_BY_COUNTING),
     ("indexes", INDEXES_IN_NUMPY),
@@ -250,6 +259,7 @@ RIGHT = [
     ("decode", DECODE_BY_SLICES),
     ("decode", DECODE_AND_ADD),
     ("decode", DECODE_BY_BUCKETS),
+    ("decode", DECODE_IN_NUMPY),
     ("waste", WASTE_AS_A_LOOP),
     ("waste", WASTE_IN_NUMPY),
     ("waste", WASTE_IN_LOGARITHMS),

@@ -237,6 +237,7 @@ RIGHT = [
     ("is_causal", CHANGED_AT_ONE_PLACE),
     ("is_causal", JACOBIAN),
     ("is_causal", BACKWARD),
+    ("is_causal", f"{BACKWARD}\nsaid = is_causal\ndef is_causal(*given): return int(said(*given))"),
     ("decode_time", QUEUES),
     ("decode_time", COUNTED),
     (

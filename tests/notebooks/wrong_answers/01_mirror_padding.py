@@ -53,6 +53,7 @@ WRONG = [
         "these are other pixels",
     ),
     ("undo", "def cut_off(x, l, r, t, b): return x[t:, l:]", "(4, 6) was padded, (5, 8) came back"),
+    ("undo", "def cut_off(x, l, r, t, b): return x[t : t + 4, l : l + 6]", "(5, 6) was padded, (4, 6) came back"),
     ("undo", "def cut_off(x, l, r, t, b): return 'cut'", "A picture is asked for"),
     ("undo", "def cut_off(x, l, r, t, b): return x.tolist()", "(4, 6) was padded, (8, 9) came back"),
     ("centred_pads", "def centred_pads(size, m): return -size % m / 2, -size % m / 2", "pixels come whole"),

@@ -51,7 +51,14 @@ WRONG = [
     ),
     ("lloyd_round", LLOYD + "levels, c", "Only the new levels are asked for"),
     ("lloyd_round", LLOYD + "levels[:2]", "Every number becomes one number"),
+    (
+        "lloyd_round",
+        "def lloyd_round(x, levels):\n    c = (x[:, None] - levels).abs().argmin(1)\n"
+        "    for i in c.unique():\n        levels[i] = x[c == i].mean()\n    return levels",
+        "The result is right, but your function has changed `levels`",
+    ),
     ("zone_curve", CURVE + "bits *= np.log(2)" + APPEND, "these are nats"),
+    ("zone_curve", CURVE + "bits = -(p * p.log2())[:-1].sum()" + APPEND, "the symbols have an entropy of"),
     ("zone_curve", CURVE + "bits = -bits" + APPEND, "the bits are negative"),
     ("zone_curve", CURVE + "bits *= len(y)" + APPEND, "the bits of all numbers"),
     ("zone_curve", CURVE + "bits = np.log2(len(v))" + APPEND, "if all symbols were equally frequent"),
@@ -89,6 +96,14 @@ WRONG = [
     ("best_step", STEP + "x.std() * {2: 0.9957, 3: 0.586, 4: 0.3352}[bits]", "Laplacian, 3 bits"),
     ("best_step", STEP + "x.std() / 10", "it is too fine. Most of it is clipping"),
     ("best_step", STEP + "3 * x.std()", "it is too coarse. Most of it is rounding"),
+    (
+        "best_step",
+        "def best_step_for(x, bits):\n    half = 2**bits // 2\n    def error(step):\n"
+        "        x_hat = ((x / step).floor().clamp(-half, half - 1) + 0.5) * step\n"
+        "        return (x_hat - x).square().mean().item()\n"
+        "    return min((x.max() * k / 200 for k in range(1, 201)), key=error)",
+        "A step is a positive number",
+    ),
     ("best_step", STEP + "-1.0", "A step is a positive number"),
     ("best_step", STEP + "x", "One number is asked for"),
     ("dithered", DITHER + "(y + u).round()", "take it off"),
@@ -97,6 +112,7 @@ WRONG = [
     ("dithered", DITHER + "y.round() + u", "Put the noise in before rounding"),
     ("dithered", DITHER + "(y + u).round() + u", "If it is added at the end, subtract it before rounding"),
     ("dithered", DITHER + "(y - u).round() - u", "If it is subtracted at the end, add it before rounding"),
+    ("dithered", DITHER + "torch.cat([((y - u).round() + u)[:-1], y[-1:]])", "It is neither"),
     ("dithered", DITHER + "y + u", "Nothing is rounded"),
     ("dithered", DITHER + "(y + u).round() + 0.5 * u", "It is neither"),
     ("dithered", DITHER + "3.0", "A tensor is asked for"),

@@ -90,7 +90,7 @@ def best_reach(pmf):
     M, costs = len(pmf) // 2, []
     for r in range(M + 1):
         listed = pmf[M - r : M + r + 1]
-        rest = max(0.0, 1 - listed.sum())
+        rest = REST
         row = pmf_to_quantized_cdf(np.append(listed, rest))
         prices = np.array([table_prices.price(k - M, row, -r) for k in range(len(pmf))])
         inside = listed @ prices[M - r : M + r + 1]
@@ -99,11 +99,16 @@ def best_reach(pmf):
 """
 
 
-def reach(pay: str = "pmf @ prices + 0.01 * r", choose: str = "argmin", answer: str = "{}") -> str:
+def reach(
+    pay: str = "pmf @ prices + 0.01 * r",
+    choose: str = "argmin",
+    answer: str = "{}",
+    rest: str = "max(0.0, 1 - listed.sum())",
+) -> str:
     """The right answer with one mistake; the first: a longer row is charged for."""
-    if choose != "argmin" or answer != "{}":
+    if choose != "argmin" or answer != "{}" or rest == "0.0":
         pay = "pmf @ prices"
-    return REACH.replace("PAY", pay).replace("ANSWER", answer.format(f"int(np.{choose}(costs))"))
+    return REACH.replace("PAY", pay).replace("REST", rest).replace("ANSWER", answer.format(f"int(np.{choose}(costs))"))
 
 
 RETURNED = "kept, offset + first, sum(pmf[:first]) + sum(pmf[last:])"
@@ -174,6 +179,11 @@ WRONG = [
         "your function returned None: is a return missing?",
     ),
     ("sound", wrong_sound(climbs="valid == sorted(valid)"), "a symbol is empty"),
+    (
+        "sound",
+        wrong_sound(climbs="all(b - a > 1 for a, b in zip(valid, valid[1:]))"),
+        "one count is enough for a symbol",
+    ),
     ("sound", wrong_sound(climbs="True"), "a symbol is empty"),
     ("sound", wrong_sound(valid="row"), "this row is sound: zeros after its length are padding"),
     ("sound", wrong_sound(padding="[]"), "the padding is not all zeros"),
@@ -248,6 +258,8 @@ WRONG = [
     ("best_reach", reach(), "only"),
     ("best_reach", reach(pay="inside"), "Is the escape paid for"),
     ("best_reach", reach(pay="inside + rest * (16 - math.log2(row[-1] - row[-2]))"), "digits included?"),
+    ("best_reach", reach(rest="0.0"), "Does your escape have a probability?"),
+    ("best_reach", reach().replace("np.append(listed, rest)", "listed if r else [1.0, 0.0]"), "bits a symbol, r ="),
     ("best_reach", reach(choose="argmax"), "(Or was the largest cost taken?)"),
     ("best_reach", reach(answer="2 * {} + 1"), "is how many values the best row lists"),
     ("best_reach", reach(answer="{} + 0.5"), "the reach is a whole number from 0 to 7, not"),

@@ -80,6 +80,7 @@ WRONG = [
     ("dead_zone", "def quantize(y, o): return y.sign() * (y.abs() - o).clamp(min=0)", "not all of these are whole"),
     ("dead_zone", "def quantize(y, o): return y.sign() * (y.abs() - o).ceil()", "becomes"),
     ("dead_zone", "def quantize(y, o): return y.sum()", "A tensor of the same shape"),
+    ("size_after", SIZE + "n - (n - 2 * p - k) % s + o", "n 32, kernel 5, stride 3, padding 1"),
     ("size_after", SIZE + "[n]", "One whole number is asked for"),
     ("size_after", SIZE + "None", "is a return missing?"),
     ("rate", "def rate(l, h, w): -l.log2().sum() / (len(l) * h * w)", "is a return missing?"),
@@ -111,5 +112,10 @@ WRONG = [
     ("saved_bits", SAVED + "jpeg - point[0]", "divide by what the curve needs"),
     ("saved_bits", SAVED + "point[1] - np.interp(point[0], bpp, db)", "these are decibels"),
     ("saved_bits", SAVED + "jpeg", "is not right. At this PSNR the curve needs"),
+    (
+        "saved_bits",
+        SAVED + "1 - point[0] / np.exp(np.interp(point[1], db[1:], np.log(bpp[1:])))",
+        "At this PSNR the curve",
+    ),
     ("saved_bits", SAVED + "list(bpp)", "One number is asked for"),
 ]

@@ -107,6 +107,8 @@ WRONG = [
     ("decode", decode(result=Y_HAT.replace(", means=means", "")), "what is missing are the means"),
     ("decode", decode(result=Y_HAT + " + means"), "The means are added twice"),
     ("decode", decode(names="means, scales"), "which are the first half"),
+    ("decode", decode(size="(3, 4)"), "which are the first half"),
+    ("decode", decode(size="(shape[0] // 4, 4)"), "which are the first half"),
     ("decode", decode(size="shape"), "which are the first half"),
     ("decode", decode(result=Y_HAT.replace("y_string", "z_string")), "which are the first half"),
     ("decode", decode(result=Y_HAT.replace("means=means", "means=means[..., :1, :2]")), "does not fit"),

@@ -62,7 +62,7 @@ WRONG = [
     ("pass_of", PASS + "(radius + 2) * i + j", "would do"),
     ("pass_of", PASS + "(radius + 1) * i + j + 1", "The first pass is 0; yours is 1."),
     ("pass_of", PASS + "'soon'", "A pass has a whole number"),
-    ("is_causal", "def is_causal(c, h, w): return True", "to all of ten contexts"),
+    ("is_causal", "def is_causal(c, h, w): return True", "to all of eleven contexts"),
     ("is_causal", "def is_causal(c, h, w): return 'yes'", "True or False is asked for"),
     ("is_causal", EACH.replace("TEST", "g.flatten()[p + 1:].ne(0).any()"), "type B: it sees its own place"),
     ("is_causal", EACH.replace("TEST", "g.flatten()[p].ne(0)"), "a look to the right, in its own row only"),
@@ -77,6 +77,12 @@ WRONG = [
         "a look up that wraps around",
     ),
     ("is_causal", EACH.replace("TEST", "g.flatten()[:p].ne(0).any()"), "is honest, and you refuse it"),
+    (
+        "is_causal",
+        EACH.replace("TEST", "p < height * width - 1 and g.flatten()[p:].ne(0).any()"),
+        "the very last output",
+    ),
+    ("is_causal", "def is_causal(c, h, w): return 3", "True or False is asked for"),
     (
         "is_causal",
         EACH.replace("TEST", "g.flatten()[p:].ne(0).any()")

@@ -98,5 +98,8 @@ WRONG = [
     ("error_ratio", RATIO.format("error(e) / error(e)"), "e.min()"),
     ("error_ratio", RATIO.format("error(e.max()) / error(e)"), "cut off at ±127"),
     ("error_ratio", RATIO.replace(".clamp(-127, 127)", "").format("error(e.min()) / error(e)"), "cut off at ±127"),
+    ("error_ratio", RATIO.format("float('nan')"), "not nan"),
+    ("breaks", "def breaks(v, e, r): return float('nan')", "400,000 values, error 1e-07, ratio 1.13"),
+    ("error_ratio", RATIO.replace("rows.abs()", "rows").format("error(e.min()) / error(e)"), "cut off at ±127"),
     ("error_ratio", RATIO.format("[error(e), error(e.min())]"), "One number"),
 ]

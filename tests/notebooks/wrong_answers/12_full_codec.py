@@ -97,6 +97,13 @@ WRONG = [
         "interpolate the logarithms, and then",
     ),
     ("band_step", STEP + "1", "quality 1: "),
+    (
+        "band_step",
+        "import math\ndef band_step(logs, q, l):\n    row = max(0, min((q - 3) // 11, 8))\n"
+        "    s = (q - 1 - 11 * row) / 11\n"
+        "    return math.exp((1 - s) * logs[row] + s * logs[row + 1]) * 4.5 / math.sqrt(l)",
+        "quality 13: ",
+    ),
     ("band_step", STEP + "math.exp(between(logs, q, first=0)) * 4.5 / math.sqrt(l)", "qualities begin at 1"),
     ("band_step", STEP + "math.exp(between(logs, q, apart=10)) * 4.5 / math.sqrt(l)", "it is 11 qualities"),
     (
@@ -188,6 +195,11 @@ WRONG = [
         MORE.format(of="np.log", give="np.expm1((b - a).mean())").replace(
             "max(r[0][1], o[0][1])", "max(r[0][0], o[0][1])"
         ),
+        "a reference that begins at the higher PSNR",
+    ),
+    (
+        "more_bits",
+        MORE.format(of="np.log", give="np.expm1((b - a).mean())").replace("max(r[0][1],", "max(r[1][1],"),
         "a reference that begins at the higher PSNR",
     ),
     ("more_bits", MORE.format(of="np.log", give="(b - a).mean()"), "stands for e^d"),

@@ -89,6 +89,7 @@ WRONG = [
         LARGEST.format(TERMS.replace("sum", "max") + " < 2**24", "p"),
         "not the largest weight alone",
     ),
+    ("largest_precision", LARGEST.format(f"{TERMS} < 2**24".replace("round", ""), "p"), "weights are rounded first"),
     ("largest_precision", LARGEST.format(f"{TERMS} < 2**24", "p + 1"), "one digit too many"),
     ("largest_precision", LARGEST.format(f"{TERMS} < 2**24", "p - 1"), "so is one digit more"),
     ("largest_precision", LARGEST.format(f"{TERMS} <= 2**24", "p"), "not 10"),
