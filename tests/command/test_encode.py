@@ -54,7 +54,7 @@ def test_pillow_warns_nobody(lic, noise, here: Path, monkeypatch, recwarn) -> No
         ("no folder/photo.png", "there is no file"),
         ("folder.png", "'folder.png' is a folder"),
         ("text.txt", "'text.txt': it is no picture, or of a kind that Pillow does not know."),
-        ("empty", "'empty': it is no picture"),
+        ("empty", "'empty': the file is empty."),
         ("photo.lic", "'photo.lic': it is no picture"),
         ("cut.png", "'cut.png': it is damaged, or of a kind that Pillow cannot read ("),
         ("flipped.png", "'flipped.png': it is damaged"),

@@ -211,6 +211,11 @@ def test_without_the_peers(evaluate, here: Path, monkeypatch) -> None:
     assert (status, out) == (2, "") and "pip install pytorch-msssim" in err and err.count("\n") == 1
 
 
+def test_a_checkpoint_that_nothing_is_measured_with(evaluate, here: Path) -> None:
+    status, out, err = evaluate("photos", "--codecs", "webp", "--checkpoint", "missing")
+    assert (status, out, err) == (2, "", "error: --checkpoint is lic's, which is not among the codecs to measure.\n")
+
+
 def test_every_codec_has_its_name() -> None:
     assert set(evaluate_command.NAMES) == {"lic", *CLASSICAL}
     assert all(name == codec.name for name, codec in CLASSICAL.items())

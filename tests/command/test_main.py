@@ -53,6 +53,15 @@ def test_usage_errors(capsys, arguments: list[str]) -> None:
     assert left.value.code == 2 and "usage: lic" in capsys.readouterr().err
 
 
+def test_a_library_that_cannot_be_loaded(refused, table: Path, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise ImportError("libtorch_cpu.so: failed to map segment from shared object")
+
+    monkeypatch.setattr(codecs, "_register_all", fail)
+    monkeypatch.setattr("tutorial_lib.command.coding.load_codec", fail)
+    assert "failed to map segment from shared object); free memory" in refused("encode", "photo.png", "new.lic")
+
+
 def test_no_checkpoint_ships(lic, refused, table: Path, monkeypatch) -> None:
     monkeypatch.setattr(codecs, "shipped", lambda name: table / "nowhere" / name)
     for job in (["encode", "photo.png", "new.lic"], ["decode", "photo.lic", "new.png"]):

@@ -63,6 +63,15 @@ class TestManyInputs:
         ]
         assert {path.name for path in Path("lic").iterdir()} == {"a.lic", "c.lic"}
 
+    def test_outputs_that_are_links_to_each_other(self, refused, photos: list[str]) -> None:
+        Path("lic").mkdir()
+        Path("lic/b.lic").symlink_to("a.lic")
+        assert "several inputs would be written to 'lic/a.lic'" in refused("encode", *photos, "--out-dir", "lic")
+
+    def test_where_all_fail_there_are_no_others(self, lic, photos: list[str]) -> None:
+        status, out, err = lic("encode", "text.txt", "missing", "--out-dir", "lic")
+        assert (status, out) == (2, "") and err.endswith("error: 2 of 2 inputs failed.\n")
+
     def test_what_is_wrong_with_all_is_said_once(self, one_sentence, photos: list[str]) -> None:
         sentence = one_sentence("encode", *photos, "--out-dir", "lic", "--quality", 0)
         assert sentence == "--quality: a quality is a whole number from 1 to 100, not 0."
@@ -170,9 +179,21 @@ class TestPipes:
         assert one_sentence("encode", "-", "new.lic") == "'-': Is a directory."
         assert one_sentence("decode", "-", "new.png") == "'-': Is a directory."
         monkeypatch.setattr(sys, "stdin", None)  # as after <&-
-        assert "'-': it is no picture" in one_sentence("encode", "-", "new.lic")
+        assert one_sentence("encode", "-", "new.lic") == "'-': the file is empty."
         monkeypatch.setattr(sys, "stdin", None)
         assert one_sentence("info", "-") == "'-': the file is empty."
+
+    def test_standard_input_for_which_there_is_no_room(self, table: Path, pipe, monkeypatch) -> None:
+        full = "error: standard input could not be put into a file: No space left on device; the environment"
+
+        def no_room(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        for function in ("tempfile.TemporaryDirectory", "builtins.open"):
+            with monkeypatch.context() as patch:
+                patch.setattr(function, no_room)
+                status, out, err = pipe(b"hello", "encode", "-", "new.lic")
+            assert (status, out) == (2, b"") and err.startswith(full)
 
     def test_what_is_wrong_is_a_sentence(self, table: Path, pipe) -> None:
         assert pipe(b"hello", "encode", "-", "-")[::2] == (

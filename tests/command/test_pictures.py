@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("stand_in", "here")
 
 ON_WHITE = "note: Transparency was dropped: the picture was laid on white."
 TO_8_BITS = "note: The samples were reduced to 8 bits."
-UPRIGHT = "note: The picture was turned upright, as its EXIF orientation asks."
+UPRIGHT = "note: The picture was turned upright, as the orientation in its metadata asks."
 FIRST = "note: The file holds several pictures; only the first was taken."
 
 

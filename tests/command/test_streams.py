@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ FULL = "error: standard output: No space left on device.\n"
 @pytest.fixture
 def shell(here: Path):
     """shell(line): exit status, stdout, stderr; `lic` is the command, in a process of its own."""
+    Image.new("RGB", (8, 8)).save("photo.png")
     Path("file.lic").write_bytes(pack(Stream(60, 40, "ffeeddccbbaa9988", (bytes(100),) * 200, "own")))
 
     def run(line: str, unbuffered: bool) -> tuple[int, str, str]:
@@ -38,6 +40,10 @@ def shell(here: Path):
         ("lic info file.lic >&-", (0, "", "")),
         ("lic info file.lic >&- 2>&- <&-", (0, "", "")),
         ("lic info file.lic | true", (0, "", "")),
+        (
+            "lic encode photo.png - >&-",
+            (2, "", "error: standard output is closed, so the result would be lost; give a file.\n"),
+        ),
         ("lic info file.lic | head -1", (0, "file.lic\n", "")),
         ("lic info file.lic >/dev/full", (2, "", FULL)),
         ("lic info missing.lic >/dev/full", (2, "", "error: there is no file 'missing.lic'.\n")),
@@ -50,6 +56,16 @@ def shell(here: Path):
 )
 def test_a_process_of_its_own(shell, line: str, said: tuple[int, str, str], unbuffered: bool) -> None:
     assert shell(line, unbuffered) == said
+
+
+def test_an_encoding_that_lacks_characters(capsys, monkeypatch) -> None:
+    for encoding in ("ascii", "latin-1"):
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as out, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            with pytest.raises(SystemExit) as left:
+                main(["encode", "--help"])
+            assert left.value.code == 0 and rb"IN IN \u2026 --out-dir DIR" in out.buffer.getvalue()
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("buffering", [-1, 1])

@@ -491,6 +491,7 @@ class TestWhatIsRefused:
             (["--data", "nowhere"], "there is no folder 'nowhere'."),
             (["--data", "old.safetensors"], "there is no folder 'old.safetensors'."),
             (["--valid", "nowhere"], "there is no folder 'nowhere'."),
+            (["--threads", "100000"], "--threads is 100000; it must be 1024 or less."),
             (["--data", "empty"], "No image files were found in empty; give a folder that holds photos."),
             (["--valid", "empty"], "No image files were found in empty; give a folder that holds photos."),
             (["--data", "bad"], "no photo in 'bad' can be read."),
@@ -627,9 +628,22 @@ def test_of_many_photos_none_is_read_before_it_is_needed(tmp_path: Path, monkeyp
     (tmp_path / "a.png").write_bytes((tmp_path / "0.png").read_bytes())
     (tmp_path / "b.png").write_bytes(b"no picture")
     monkeypatch.setattr(train_module, "MOST_READ", 6)
-    photos = train_module._open([tmp_path], without=tmp_path / "a.png")
+    photos = train_module._open([tmp_path], tmp_path / "a")
     assert len(photos) == 11 and not photos.kept
     assert capsys.readouterr().err == "note: 11 photos are read as they are needed.\n"
+
+
+def test_reports_are_no_photos(finished, tmp_path: Path) -> None:
+    """Neither the run's own, by whatever path it is named, nor those of older runs."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to("photos")
+    for name in ("0.png", "new.safetensors.png", "old.safetensors.png", "1.jpg.png"):
+        Image.new("RGB", (40, 20)).save(tmp_path / "photos" / name)
+    Image.new("RGB", (40, 20)).save(tmp_path / "photos" / "1.jpg")
+    (tmp_path / "photos" / "old.safetensors").write_bytes(finished.out.read_bytes())
+    for out in ("photos/new.safetensors", "photos/../photos/new.safetensors", "link/new.safetensors"):
+        photos = train_module._open([tmp_path / "photos"], tmp_path / out)
+        assert [Path(photo.path).name for photo in photos.photos] == ["0.png", "1.jpg", "1.jpg.png"]
 
 
 def test_what_reading_has_changed_is_counted(tmp_path: Path, capsys) -> None:
@@ -638,7 +652,7 @@ def test_what_reading_has_changed_is_counted(tmp_path: Path, capsys) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "plain.png")
     for n in range(2):
         (tmp_path / f"{n}.nef").write_bytes(b"raw")
-    assert len(train_module._open([tmp_path])) == 4
+    assert len(train_module._open([tmp_path], tmp_path / "out")) == 4
     left_out, reduced = capsys.readouterr().err.splitlines()
     assert left_out.startswith("note: 2 .nef files are left out: ")
     assert reduced == "note: 3 pictures: the samples were reduced to 8 bits."

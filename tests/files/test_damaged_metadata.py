@@ -91,7 +91,7 @@ def test_jpeg(read, marker: int, data: bytes, place: int) -> None:
     pixels, notes = read("in.jpg")
     assert np.array_equal(pixels, expected) and set(notes) <= {
         IGNORED,
-        "The picture was turned upright, as its EXIF orientation asks.",
+        "The picture was turned upright, as the orientation in its metadata asks.",
         "Its colour profile is damaged, or made for pictures of another kind, so it was ignored.",
     }
 

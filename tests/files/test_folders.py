@@ -58,6 +58,16 @@ def test_unreadable_kinds_are_counted(tmp_path: Path, without_plugins) -> None:
     assert nef.startswith("1 .nef file is left out") and "export" in nef and "photos" not in nef
 
 
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("missing.png")
+    (tmp_path / "c.png").symlink_to("a.png")
+    said: list[str] = []
+    pictures = dict(read_photos(photos_in(tmp_path), lambda width, height: None, said.append))
+    assert [path.name for path, picture in pictures.items() if picture is not None] == ["a.png", "c.png"]
+    assert said == ["'b.png' is left out: No such file or directory."]
+
+
 def test_a_folder_of_nothing_else(tmp_path: Path, without_plugins) -> None:
     for n in range(3):
         (tmp_path / f"{n}.heic").write_bytes(HEIC)

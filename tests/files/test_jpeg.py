@@ -61,6 +61,17 @@ def test_no_alarm_for_a_whole_file_and_one_for_a_cut(read, mode: str, how: dict)
             assert jpeg.LESS_DETAIL in notes or not made_up, cut
 
 
+def test_more_scans_than_any_encoder_writes(read, refusal) -> None:
+    data = jpeg_of(Image.new("L", (90, 130), 77), progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    for more, sound in ((50, True), (jpeg.MOST_SCANS, False)):
+        Path("many.jpg").write_bytes(data[:-2] + last * more + END)
+        if sound:
+            read("many.jpg")
+        else:
+            assert "scans" in refusal("many.jpg")
+
+
 def test_scans_that_are_missing(read) -> None:
     data = jpeg_of(picture("RGB"), progressive=True)
     Path("in.jpg").write_bytes(data)

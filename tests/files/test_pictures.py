@@ -29,6 +29,25 @@ def test_portable_maps_of_any_depth(read) -> None:
                 assert notes == [s.TO_8_BITS] * (top > 255), (top, channels, name)
 
 
+def test_portable_maps_one_behind_the_other(read) -> None:
+    values = np.random.default_rng(0).integers(0, 2, (5, 7, 3))
+    for magic, highest, dtype in (
+        (b"P4", 1, "u1"),
+        (b"P5", 255, "u1"),
+        (b"P5", 65535, ">u2"),
+        (b"P5", 99, "u1"),
+        (b"P6", 255, "u1"),
+        (b"P6", 1000, ">u2"),
+        (b"PF", 1, ">f4"),
+    ):
+        data = (values if magic in (b"P6", b"PF") else values[..., 0]).astype(dtype) * highest
+        data = np.packbits(data, axis=1) if magic == b"P4" else data.astype(dtype)
+        one = magic + b" 7 5 " + (b"" if magic == b"P4" else b"%d " % highest) + data.tobytes()
+        for file, several in ((one, False), (one + b"\n", False), (one + one, True)):
+            Path("maps.pnm").write_bytes(file)
+            assert (s.SEVERAL in read("maps.pnm")[1]) == several, (magic, highest)
+
+
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(("magic", "channels"), [(b"Pf", 1), (b"PF", 3)])
 def test_float_maps(read, refusal, order: str, magic: bytes, channels: int) -> None:
@@ -111,6 +130,47 @@ def test_what_a_tga_does_not_call_alpha_is_none(read) -> None:
     Path("in.tga").write_bytes(tga(values, 16, 0))
     expected = np.stack([((values >> shift) & 31) * (255 / 31) for shift in (10, 5, 0)], axis=-1)
     assert np.abs(read("in.tga")[0] - expected).max() <= 5
+
+
+def test_what_the_extension_area_of_a_tga_says_of_alpha(read, refusal) -> None:
+    bgra = np.random.default_rng(1).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+    file = tga(bgra, 32, 8)
+    for kind in range(5):
+        area = struct.pack("<H492xB", 495, kind)
+        Path("in.tga").write_bytes(file + area + struct.pack("<II", len(file), 0) + b"TRUEVISION-XFILE.\0")
+        if kind == 4:
+            assert "multiplied" in refusal("in.tga")
+        elif kind == 3:
+            assert read("in.tga")[1] == [s.ON_WHITE]
+        else:
+            pixels, notes = read("in.tga")
+            assert np.array_equal(pixels, bgra[..., 2::-1]) and notes == [s.CHANNELS_DROPPED]
+
+
+def test_a_palette_that_is_too_short(read, refusal, make) -> None:
+    image = Image.new("P", (4, 2), 2)
+    image.putpalette(bytes(range(9)))
+    image.save("in.png")
+    assert read("in.png")[0][0, 0].tolist() == [6, 7, 8]
+    samples = np.full((2, 4, 1), 2)
+    for size, sound in ((9, True), (8, False), (6, False)):
+        Path("in.png").write_bytes(make.png(samples, 8, 3, (b"PLTE", bytes(range(size)))))
+        if sound:
+            read("in.png")
+        else:
+            assert refusal("in.png") == s.SHORT_PALETTE
+    head = struct.pack("<2sI4xIIiiHHIIiiII", b"BM", 66 + 8, 66, 40, 4, 2, 1, 8, 0, 8, 0, 0, 3, 0)
+    Path("in.bmp").write_bytes(head + bytes(12) + bytes([2, 2, 2, 2] * 2))
+    read("in.bmp")
+    Path("in.bmp").write_bytes(head + bytes(range(12)) + bytes([2, 2, 2, 3] * 2))
+    assert refusal("in.bmp") == s.SHORT_PALETTE
+
+
+def test_an_image_with_a_palette_of_its_own() -> None:
+    image = Image.new("P", (4, 2), 1)
+    assert to_rgb8(image)[1] == []
+    image.putpalette(bytes(range(9)))
+    assert np.array_equal(to_rgb8(image)[0], np.full((2, 4, 3), [3, 4, 5]))
 
 
 def psd(mode: int, planes: np.ndarray, layers: int = 0) -> bytes:
@@ -218,8 +278,18 @@ class TestImagesThatAProgramHasMade:
         assert (s.ALPHA_IGNORED in notes) == (mode in ("LA", "RGBA") and not alpha.any() if mode != "I;16" else False)
 
 
+def test_drawings_and_nothing(refusal) -> None:
+    Image.new("RGB", (4, 4)).save("in.eps")
+    assert "drawing" in refusal("in.eps")
+    Path("in.png").write_bytes(b"")
+    assert refusal("in.png") == "the file is empty."
+
+
 class TestOut:
-    @pytest.mark.parametrize("name", ["out.pdf", "out.eps.pdf", "out.palm", "out.txt", "out", "out.psd", "out.nef"])
+    @pytest.mark.parametrize(
+        "name",
+        ["out.pdf", "out.eps.pdf", "out.palm", "out.txt", "out", "out.psd", "out.nef", "out.pgm", "out.pbm", "out.PFM"],
+    )
     def test_kinds_that_cannot_be_written(self, name: str) -> None:
         with pytest.raises(ValueError, match=r"choose \.png\.$"):
             check_ending(Path(name))

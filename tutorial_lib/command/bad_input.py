@@ -39,8 +39,9 @@ def check_input(path: Path) -> None:
 
 def check_output(path: Path, source: Path | None = None, force: bool = False) -> None:
     """Find out before the work, not after it, whether its result has a place. force: even a write-protected one."""
-    if not os.path.isdir(path.parent):
-        raise BadInput(f"there is no folder {quoted(path.parent)} to write to; create it first.")
+    folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent
+    if not os.path.isdir(folder):
+        raise BadInput(f"there is no folder {quoted(folder)} to write to; create it first.")
     if os.path.exists(path):
         _check_is_file(path)
         if source is not None and os.path.samefile(path, source):

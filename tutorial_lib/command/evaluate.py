@@ -39,7 +39,8 @@ rounded); MS-SSIM is that of RGB. BD-rate says how many percent more bits than J
 RGB (negative: fewer). Three of them are given: photo by photo, then the mean, for those PSNRs for which JPEG spends
 0.15 to 1.2 bits per pixel ("covered": how much of them the codec reaches), and for all that both reach; and that of the
 mean curves, mean rate and mean PSNR at each quality, from 28 to 36 dB, as papers report it for Kodak. A last one is for
-equal MS-SSIM, of the mean curves over all that both reach. Of a codec that has one rate, at its one PSNR. JPEG is always measured. A photo that a codec cannot do is left out for it, with a note.
+equal MS-SSIM, of the mean curves over all that both reach. Of a codec that has one rate, at its one PSNR. JPEG is
+always measured. A photo that a codec cannot do is left out for it, with a note.
 Seconds are those of this machine, while it does whatever else it does.
 """
 
@@ -67,8 +68,9 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
 def evaluate_command(options: argparse.Namespace) -> None:
     """Raises BadInput with one sentence."""
     names = _names(",".join(options.codecs or NAMES))
-    if options.effort is not None and "lic" not in names:
-        raise BadInput("--effort is lic's, which is not among the codecs to measure.")
+    for name in ("effort", "checkpoint"):
+        if getattr(options, name) is not None and "lic" not in names:
+            raise BadInput(f"--{name} is lic's, which is not among the codecs to measure.")
     if not options.folder.is_dir():
         raise BadInput(f"there is no folder {quoted(options.folder)}.")
     for output in (options.json, options.plot):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tutorial_lib.command.bad_input import BadInput, check_input, check_output, printable, quoted, write_output
+from tutorial_lib.command.bad_input import BadInput, check_input, check_output, of_file, printable, quoted, write_output
+from tutorial_lib.command.streams import is_closed
 
 STANDARD = Path("-")  # standard input, or standard output
+PIECE = 1 << 20  # bytes at a time
 
 
 class Job(NamedTuple):
@@ -37,6 +38,8 @@ class Job(NamedTuple):
             check_output(self.target, None if self.source == STANDARD else self.source, self.force)
         elif sys.stdout.isatty():
             raise BadInput("standard output is a terminal; send it to a file or a pipe.")
+        elif is_closed(sys.stdout):
+            raise BadInput("standard output is closed, so the result would be lost; give a file.")
 
     def write(self, data: bytes, said: str, notes: list[str]) -> Done:
         """The output, all of it or nothing. said: what to say of it on stdout."""
@@ -64,11 +67,27 @@ def as_file(source: Path) -> Iterator[Path]:
     if source != STANDARD:
         yield source
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "standard input"
-        with open(path, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+    with ExitStack() as stack:
+        with _room_for_standard_input():
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "standard input"
+            file = open(path, "wb")
+        for piece in iter(lambda: sys.stdin.buffer.read(PIECE), b""):
+            with _room_for_standard_input():
+                file.write(piece)
+        with _room_for_standard_input():
+            file.close()
         yield path
+
+
+@contextmanager
+def _room_for_standard_input() -> Iterator[None]:
+    """What goes wrong inside is the fault of the folder for temporary files, not of the input."""
+    try:
+        yield
+    except OSError as error:
+        reason = of_file(error).rstrip(".")
+        hint = "the environment variable TMPDIR names another folder"
+        raise BadInput(f"standard input could not be put into a file: {reason}; {hint}.") from None
 
 
 def add_arguments(parser: argparse.ArgumentParser, output: str) -> None:
@@ -101,7 +120,8 @@ def jobs_of(options: argparse.Namespace, ending: str) -> list[Job]:
     for job in jobs:
         if os.path.realpath(job.target) in sources:
             raise BadInput(f"the output {quoted(job.target)} is an input; give another folder.")
-    twice = [target for target, count in Counter(job.target for job in jobs).items() if count > 1]
+    places = Counter(os.path.realpath(job.target) for job in jobs)  # an output may be a link to another
+    twice = [job.target for job in jobs if places[os.path.realpath(job.target)] > 1]
     if twice:
         raise BadInput(f"several inputs would be written to {quoted(twice[0])}; give them different folders.")
     try:
@@ -124,7 +144,8 @@ def do_all(jobs: list[Job], work: Callable[[Job], Done], options: argparse.Names
         return
     failed = _do_many(wanted, work, options.jobs)
     if failed:
-        raise BadInput(f"{failed:,} of {len(jobs):,} inputs failed; the others are done.")
+        others = "; the others are done" if failed < len(jobs) else ""
+        raise BadInput(f"{failed:,} of {len(jobs):,} inputs failed{others}.")
 
 
 def _do_many(jobs: list[Job], work: Callable[[Job], Done], at_once: int) -> int:

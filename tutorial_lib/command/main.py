@@ -99,6 +99,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         sentence = TOO_MUCH.get(options.name, "the picture needs more memory than there is; a smaller one may do.")
         print(f"error: {sentence}", file=sys.stderr)
         return 2
+    except ImportError as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        print(f"error: a library cannot be loaded ({reason}); free memory, or install it again.", file=sys.stderr)
+        return 2
     except Stopped as stop:
         return 128 + stop.number
     except KeyboardInterrupt:

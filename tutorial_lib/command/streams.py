@@ -19,7 +19,10 @@ class Patient:
 
     def write(self, text: str) -> int:
         try:
-            self.stream.write(text)
+            try:
+                self.stream.write(text)
+            except UnicodeEncodeError as error:  # not all encodings have all characters of a help text
+                self.stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
         except OSError as error:
             self.fault = self.fault or error
         return len(text)
@@ -71,6 +74,11 @@ def fault_of(out: Patient) -> str | None:
     if out.fault is None or out.fault.errno == errno.EPIPE:
         return None
     return f"standard output: {out.fault.strerror or out.fault}."
+
+
+def is_closed(stream: Any) -> bool:
+    """Does what is printed go nowhere, as the stream has been closed before the process began (`>&-`)?"""
+    return getattr(stream, "name", None) == os.devnull
 
 
 def _open_closed_ones() -> None:

@@ -43,6 +43,8 @@ HELD_OUT, ONE_OF = 8, 20  # where no --valid is given: that many photos at most,
 MOST_MEASURED = 24  # photos of --valid, evenly spread over those there are
 VALIDATE_EVERY = 500  # steps, or an eighth of the run if that is less
 GPU_WORKERS = 4
+MOST_THREADS = 1024  # of the CPU: PyTorch takes any number, and the process dies of it
+REPORT = ".png"  # what the picture beside a checkpoint is called, behind the checkpoint's name
 
 MEANING = """
 A folder of photos becomes a checkpoint of the full codec, or of another one:
@@ -241,10 +243,10 @@ def _report(out: Path, codec: TransformCodec, measured: Photos) -> None:
 
     print(table(codec, list(measured.values())))
     shown = dict(list(measured.items())[:3])
-    atomic_write(_beside(out, ".png"), picture(codec, list(shown.values())))
+    atomic_write(_beside(out, REPORT), picture(codec, list(shown.values())))
     shown_at = ", ".join(map(str, picture_qualities(codec)))
     qualities = f", and at qualities {shown_at}" if codec.qualities else ", and decoded"
-    print(printable(f"{_beside(out, '.png')}: {', '.join(shown)}; the original{qualities}"))
+    print(printable(f"{_beside(out, REPORT)}: {', '.join(shown)}; the original{qualities}"))
 
 
 # ---- before the work
@@ -302,6 +304,8 @@ def _check(options: argparse.Namespace) -> bool:
         value, least = getattr(options, name), int(name not in ("workers", "validate_every"))
         if value is not None and value < least:
             raise BadInput(f"--{name.replace('_', '-')} is {value}; it must be {least} or more.")
+    if options.threads is not None and options.threads > MOST_THREADS:
+        raise BadInput(f"--threads is {options.threads}; it must be {MOST_THREADS} or less.")
     factor = options.learning_rate_factor
     if factor is not None and not 0 < factor < math.inf:
         raise BadInput(f"--learning-rate-factor is {factor:g}; it must be above 0, and finite.")
@@ -320,10 +324,10 @@ def _check(options: argparse.Namespace) -> bool:
             raise BadInput(f"there is no folder {quoted(folder)}.")
     out, kept = options.out, _beside(options.out, ".training")
     check_output(out)
-    check_output(_beside(out, ".png"))
+    check_output(_beside(out, REPORT))
     if out.exists():
         _check_replaceable(out)
-    elif (report := _beside(out, ".png")).exists() and not kept.exists():  # then no older run has made it
+    elif (report := _beside(out, REPORT)).exists() and not kept.exists():  # then no older run has made it
         raise BadInput(f"{quoted(report)}, where the report would go, is there already; give another name.")
     if options.log is not None:
         check_output(options.log)
@@ -416,9 +420,9 @@ def _check_replaceable(out: Path) -> None:
 
 def _photos(options: argparse.Namespace) -> tuple[PhotoFolder, Sequence[float] | None, Photos]:
     """The photos to train on, their weights, and the photos to measure on."""
-    photos = _open(options.data, without=_beside(options.out, ".png"))
+    photos = _open(options.data, options.out)
     if options.valid is not None:
-        measured = _read_all(_open([options.valid]), options.valid)
+        measured = _read_all(_open([options.valid], options.out), options.valid)
         every = -(-len(measured) // MOST_MEASURED)
         return photos, _weights(options, photos), dict(list(measured.items())[::every])
     count = len(photos)
@@ -444,14 +448,13 @@ def _weights(options: argparse.Namespace, photos: PhotoFolder) -> list[float] | 
     return [shares[folder] / counts[folder] for folder in folders]
 
 
-def _open(folders: Sequence[Path], without: Path | None = None) -> PhotoFolder:
-    """The photos of the folders. If these are few, they are read now, and those left out that cannot be."""
+def _open(folders: Sequence[Path], out: Path) -> PhotoFolder:
+    """The photos of the folders, but no reports. Few are read now, and those left out that cannot be."""
     from tutorial_lib.files.folders import list_photos
     from tutorial_lib.photo_crops import PhotoFolder
 
     listed = [photo for folder in folders for photo in list_photos(folder, _note)]
-    if without is not None:
-        listed = [p for p in listed if os.path.basename(p.path) != without.name or Path(p.path) != without]
+    listed = [photo for photo in listed if not _is_report(photo.path, out)]
     photos = PhotoFolder(listed)
     if len(listed) > MOST_READ:
         _note(f"{len(listed):,} photos are read as they are needed.")
@@ -462,6 +465,19 @@ def _open(folders: Sequence[Path], without: Path | None = None) -> PhotoFolder:
             if os.fspath(folder) not in left:
                 raise BadInput(f"no photo in {quoted(folder)} can be read.")
     return photos
+
+
+def _is_report(path: str, out: Path) -> bool:
+    """Is it the picture that this run, or an older one, has put beside its checkpoint?"""
+    checkpoint = path.removesuffix(REPORT)
+    if checkpoint == path:
+        return False
+    if os.path.basename(checkpoint) == out.name and os.path.realpath(checkpoint) == os.path.realpath(out):
+        return True
+    try:
+        return os.path.isfile(checkpoint) and bool(metadata_of(Path(checkpoint)))
+    except (OSError, SafetensorError):
+        return False
 
 
 def _read_all(photos: PhotoFolder, folder: Path) -> Photos:

@@ -31,10 +31,11 @@ def list_photos(folder: str | Path, say: Callable[[str], None] = lambda note: No
             ending = os.path.splitext(entry.name)[1].lower()
             if ending not in readable:
                 readable[ending] = opens(ending)
-            if not entry.is_file():
-                continue
+            is_file = entry.is_file()
+            if not is_file and (not entry.is_symlink() or os.path.exists(entry.path)):
+                continue  # a link that leads nowhere is named by who tries to read it
             if readable[ending] and not entry.name.startswith("._"):
-                found.append(Named(entry.path, entry.stat().st_size))
+                found.append(Named(entry.path, entry.stat().st_size if is_file else 0))
             else:
                 others[ending] += 1
     left_out = unreadable(others)

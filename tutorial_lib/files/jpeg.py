@@ -26,16 +26,31 @@ NOISE = [bytes((167 * n * n + 31 * n + 37 * m + 5) % 255 for n in range(64)) for
 MORE = b"".join(noise + bytes([0xFF, 0xD0 + m % 8]) for m, noise in enumerate(NOISE))  # RST0 to RST7, twice
 ROWS = 256  # at a time
 COEFFICIENTS = 64
+MOST_SCANS = 200  # encoders write a dozen; each is a few bytes at least, and takes as long as the picture is large
 LESS_DETAIL = "The JPEG's scans leave details out: either it was written so, or it was cut short."
 
 
 class Layout(NamedTuple):
-    """Where the segments and scans lie that pixels need; and how many low bits of a component's coefficients have not
-    been coded: (component, number in the order of frequencies) -> bits."""
+    """Where the segments and scans lie that pixels need; how many scans; and the low bits of coefficients that have
+    not been coded: (component, number in the order of frequencies) -> how many."""
 
     needed: list[slice]
+    scans: int
     components: set[int]
     missing: dict[tuple[int, int], int]
+
+
+def check_scans(file: IO[bytes]) -> None:
+    """Raise Refused, before it is decoded, where scan follows scan only to take time. The file is left where it was."""
+    place = file.tell()
+    file.seek(0)
+    try:
+        scans = _layout(file.read()).scans
+    except IndexError:
+        scans = 0
+    file.seek(place)
+    if scans > MOST_SCANS:
+        raise Refused(f"it has {scans:,} scans, which no encoder writes; more than {MOST_SCANS} are not decoded.")
 
 
 def check_whole(file: IO[bytes], image: Image.Image) -> list[str]:
@@ -66,7 +81,7 @@ def check_whole(file: IO[bytes], image: Image.Image) -> list[str]:
 def _layout(data: bytes) -> Layout:
     """Raises Refused where a segment is cut short, IndexError where segments make no sense."""
     needed, components, missing, at = list[slice](), set[int](), dict[tuple[int, int], int](), 2
-    progressive = False
+    progressive, scans = False, 0
     while at < len(data):
         if data[at] != 0xFF or data[at + 1 : at + 2] == b"\xff":  # what decoders skip
             at += 1
@@ -80,6 +95,7 @@ def _layout(data: bytes) -> Layout:
         if marker in FRAMES:
             components, progressive = set(data[at + 10 : end : 3]), marker in PROGRESSIVE
         elif marker == SCAN:
+            scans += 1
             first, last, bits = data[end - 3 : end]
             scanned = data[at + 5 : at + 5 + 2 * data[at + 4] : 2]
             if not progressive:  # all at once, whatever it says
@@ -92,7 +108,7 @@ def _layout(data: bytes) -> Layout:
         at = end
     if not needed or data[needed[-1].start + 1] == HUFFMAN_TABLES:  # those of a scan that does not come
         raise Refused(TOO_EARLY)
-    return Layout(needed, components, missing)
+    return Layout(needed, scans, components, missing)
 
 
 def _differ(a: Image.Image, b: Image.Image) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 TAG = 0x0112
-UPRIGHT = "The picture was turned upright, as its EXIF orientation asks."
+UPRIGHT = "The picture was turned upright, as the orientation in its metadata asks."
 UNREADABLE = "Its EXIF data are damaged, so an orientation in them was ignored."
 STRANGE = "Its EXIF orientation is none of the eight that there are, so it was ignored."
 TURNS = {

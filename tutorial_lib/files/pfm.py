@@ -1,4 +1,4 @@
-"""Portable float maps, of which Pillow reads the grey ones only. Starts without PyTorch.
+"""Portable float maps, of which Pillow reads the grey ones only; and where portable maps end. Starts without PyTorch.
 
 PF (or Pf, grey), width, height, scale: each followed by white space; then rows of float32, the lowest first.
 A negative scale says that they are little-endian. What its size says is the unit, for which nothing here has a use.
@@ -9,10 +9,13 @@ from collections.abc import Callable
 from typing import IO
 
 import numpy as np
+from PIL import Image
 
-from tutorial_lib.files.samples import Refused, Samples
+from tutorial_lib.files.samples import SEVERAL, Refused, Samples
 
 HEADER = re.compile(rb"P([Ff])\s+(\d{1,9})\s+(\d{1,9})\s+([-+.\deE]{1,32})\s")
+MAGIC = re.compile(rb"P[1-7Ff]\s")  # what any portable map begins with
+BITS = {"1;I": 1, "L": 8, "I;16B": 16, "RGB": 24}  # of a pixel, by Pillow's names of layouts
 UNIT = "The scale that the file gives its samples was ignored: 0 … 1 became black … white."
 
 
@@ -31,4 +34,21 @@ def read_pfm(file: IO[bytes], check_size: Callable[[int, int], None]) -> Samples
     if len(data) < 4 * width * height * channels:
         raise Refused("it is damaged (it ends too early).")
     values = np.frombuffer(data, "<f4" if scale < 0 else ">f4").reshape(height, width, channels)
-    return Samples(values[::-1], notes=[UNIT] * (abs(scale) != 1))
+    notes = [UNIT] * (abs(scale) != 1) + [SEVERAL] * another_follows(file, file.tell())
+    return Samples(values[::-1], notes=notes)
+
+
+def end_of(image: Image.Image) -> int | None:
+    """Where the pixels of a portable map end in its file; None where Pillow does not tell. Ask before it is loaded."""
+    [tile] = image.tile  # type: ignore[attr-defined]
+    layout, highest = tile.args if isinstance(tile.args, tuple) else (tile.args, 255)
+    if tile.codec_name not in ("raw", "ppm") or layout not in BITS:
+        return None
+    bits = BITS[layout] * (2 if highest > 255 else 1)
+    return int(tile.offset) + image.height * ((image.width * bits + 7) // 8)
+
+
+def another_follows(file: IO[bytes], end: int) -> bool:
+    """Does the file go on with another portable map, as programs write films into pipes?"""
+    file.seek(end)
+    return MAGIC.match(file.read(3)) is not None

@@ -1,8 +1,10 @@
 """Kinds of pictures that Pillow does not open by itself: what they are, and what opens them. Starts without PyTorch."""
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
+from typing import Any
 
 from PIL import Image
 
@@ -26,6 +28,7 @@ ENDINGS = {
 OTHER_PICTURES = (".exr", ".hdr", ".svg", ".svgz", ".xcf", ".kra", ".jxr", ".wdp", ".bpg", ".flif", ".pam", ".ai")
 PILLOWS_NAMES = {HEIC: "HEIF", JPEG_XL: "JXL", AVIF: "AVIF"}
 PSD_MULTICHANNEL = b"\0\7"
+TGA_MEANINGLESS, TGA_PREMULTIPLIED = (0, 1, 2), 4  # what its extension area may call the alpha
 PLUGINS = ("pillow_heif", "pillow_jxl")
 EXTRA = "install this package with its extra, photos (it brings pillow-heif and pillow-jxl-plugin)"
 LIKE = "it begins like a {} picture, but is damaged, or of a sort that Pillow cannot read."
@@ -111,6 +114,8 @@ def refuse_what_pillow_misreads(image: Image.Image) -> None:
     """Raise Refused for kinds that Pillow, or a plugin, opens without a word and gets wrong. Ask before loading."""
     if image.format == "PSD" and head_of(image, 26)[24:] == PSD_MULTICHANNEL:
         raise Refused("its channels are inks that are not stated (Photoshop's multichannel mode).")
+    if image.format == "TGA" and image.mode in ("LA", "RGBA") and _alpha_of_tga(image) == TGA_PREMULTIPLIED:
+        raise Refused("its colours are multiplied by its transparency already, which this does not undo for TGA.")
     if image.format == "JXL" and (header := read_header(head_of(image))) is not None and header.moves:
         raise Refused("it is an animation in JPEG XL, of which the last picture would be read; export the first.")
 
@@ -119,7 +124,34 @@ def has_unstated_alpha(image: Image.Image) -> bool:
     """Is its alpha, by Pillow, something that the file does not call so? To be asked before it is loaded."""
     if image.format != "TGA" or image.mode not in ("LA", "RGBA"):
         return False
-    return not head_of(image, 18)[17] & 0x0F  # bits of each pixel that are its alpha
+    no_bits = not head_of(image, 18)[17] & 0x0F  # of each pixel that are its alpha
+    return no_bits or _alpha_of_tga(image) in TGA_MEANINGLESS
+
+
+def _alpha_of_tga(image: Image.Image) -> int | None:
+    """What the alpha is, by the extension area of TGA 2.0; None if there is none."""
+    file: Any = image.fp  # type: ignore[attr-defined]
+    place = file.tell()
+    try:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 26))
+        foot = file.read(26)
+        if not foot.endswith(b"TRUEVISION-XFILE.\0") or not (start := int.from_bytes(foot[:4], "little")):
+            return None
+        file.seek(start + 494)
+        return int.from_bytes(file.read(1), "big")
+    finally:
+        file.seek(place)
+
+
+def palette_size(image: Image.Image) -> int | None:
+    """How many colours its file gives it; None if it is no such file. Ask before it is loaded, which fills it up."""
+    palette = getattr(image, "palette", None)
+    if image.mode != "P" or palette is None or image.format is None:
+        return None
+    layout = str(palette.rawmode or palette.mode)
+    bytes_each = 2 if ";1" in layout else len(layout.partition(";")[0])
+    return len(palette.palette) // bytes_each
 
 
 def head_of(image: Image.Image, size: int = 1 << 16) -> bytes:

@@ -22,7 +22,7 @@ from tutorial_lib.files.colour_profiles import LAB, profile_of, to_srgb
 from tutorial_lib.files.damaged_metadata import IGNORED, without_metadata
 from tutorial_lib.files.jpeg_xl import read_header
 from tutorial_lib.files.orientation import orientation_of, turn
-from tutorial_lib.files.pfm import read_pfm
+from tutorial_lib.files.pfm import another_follows, end_of, read_pfm
 from tutorial_lib.files.picture_kinds import (
     ENDINGS,
     JPEG_XL,
@@ -32,11 +32,14 @@ from tutorial_lib.files.picture_kinds import (
     how_to_open,
     is_reduced_by_pillow,
     kind_of,
+    palette_size,
     refuse_what_pillow_misreads,
 )
 from tutorial_lib.files.samples import (
     CHANNELS_DROPPED,
     FEW_LEVELS,
+    SEVERAL,
+    SHORT_PALETTE,
     SIGNED,
     TO_8_BITS,
     Refused,
@@ -44,7 +47,7 @@ from tutorial_lib.files.samples import (
     has_few_levels,
     lay_on_white,
 )
-from tutorial_lib.files.tiff import PREFIXES, SEVERAL, Page, read_tiff
+from tutorial_lib.files.tiff import PREFIXES, Page, read_tiff
 
 DAMAGED = "it is damaged, or of a kind that Pillow cannot read"
 DEEP_KINDS = (
@@ -54,6 +57,7 @@ DEEP_KINDS = (
     "JXL",
     None,
 )  # those that Pillow reads right; None: a program has made the image
+DRAWINGS = ("EPS", "WMF")  # EPS is a program, which another program would run
 BEYOND = "Samples beyond 0 … 65,535 were clipped."
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it would say on stderr, a sentence says
@@ -76,6 +80,8 @@ def read_picture(path: Path, check_size: Callable[[int, int], None]) -> tuple[Im
 
     with open(path, "rb") as file:
         head = file.read(32)
+        if not head:
+            raise Refused("the file is empty.")
         file.seek(0)
         kind, is_tiff = kind_of(head), head[:4] in PREFIXES
         if kind == RAW or (is_tiff and ENDINGS.get(path.suffix.lower()) == RAW):
@@ -107,14 +113,20 @@ def _of_pillow(
         check_size(header.width, header.height)  # its plugin decodes all of it when it is opened
     with _pillow("Pillow cannot open it as a picture", kind, head):
         image = _opened(file)
+    if image.format in DRAWINGS:
+        raise Refused("it is a drawing, which has no pixels yet; export it as PNG first.")
     with _pillow(DAMAGED):
         check_size(*image.size)
+        if image.format in ("JPEG", "MPO"):
+            jpeg.check_scans(file)
+        end = end_of(image) if image.format == "PPM" else None
         picture, notes = to_rgb8(image)
         if image.format == "PNG":
             png.check_whole(file)
         elif image.format in ("JPEG", "MPO"):
             notes += jpeg.check_whole(file, image)
-    return picture, notes + [SEVERAL] * _holds_several(image)
+    several = _holds_several(image) or (end is not None and another_follows(file, end))
+    return picture, notes + [SEVERAL] * several
 
 
 def to_rgb8(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -129,8 +141,10 @@ def to_rgb8(image: Image.Image) -> tuple[Image.Image, list[str]]:
     profile = profile_of(image)
     deep, layout = is_reduced_by_pillow(image), str(getattr(image, "tile", ""))
     low = _low_bytes(image) if deep and isinstance(image.info.get("transparency"), tuple) else None
-    no_alpha = has_unstated_alpha(image)
+    no_alpha, count = has_unstated_alpha(image), palette_size(image)
     image.load()
+    if image.mode == "P" and count is not None and count <= image.getextrema()[1]:  # type: ignore[operator]
+        raise Refused(SHORT_PALETTE)  # Pillow would make up the other colours
     way_up, notes = (1, []) if image.format == "TIFF" else orientation_of(image)  # Pillow itself turns TIFF
     if image.mode.startswith("I") or image.mode == "F":
         return _finish(_deep_samples(image), profile, way_up, notes)
@@ -246,6 +260,8 @@ def check_ending(path: Path) -> None:
     kind = _kind(path)
     if kind not in Image.SAVE:
         raise ValueError(f"Pillow writes no pictures with the ending {path.suffix!r}; choose .png.")
+    if kind == "PPM" and path.suffix.lower() not in (".ppm", ".pnm"):  # they would be so inside all the same
+        raise ValueError("of the portable maps only those of colour, .ppm, are written; otherwise choose .png.")
     if kind not in Image.OPEN:
         raise ValueError(f"pictures of this kind ({kind}) cannot be written, as nothing here reads them; choose .png.")
 

@@ -15,7 +15,9 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of each colour type
 PALETTE = 3
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # Adam7's
 PIECE = 1 << 20  # bytes at a time
+CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")  # those that pixels need, and all that are known
 TOO_EARLY = "it is damaged (its pixels end too early)."
+WRONG_CHECKSUM = "it is damaged (its pixels do not have the checksum that the file says)."
 
 
 def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -43,24 +45,30 @@ def chunk_before_pixels(file: IO[bytes], wanted: bytes, most: int = 64) -> bytes
 
 
 def check_whole(file: IO[bytes]) -> None:
-    """Raise Refused where there are fewer rows than its header says, or no palette: Pillow would make up the rest."""
+    """Raise Refused for what Pillow lets pass: too few rows, no palette, wrong checksums, unknown chunks that count."""
     left, kinds, inflate = 0, set[bytes](), zlib.decompressobj()
     for kind, length in chunks(file):
         kinds.add(kind)
+        if kind[:1].isupper() and kind not in CRITICAL:  # an extension, without which the pixels mean something else
+            raise Refused(f"it needs an extension of PNG that this does not read ({kind.decode('ascii', 'replace')}).")
         if kind == b"IHDR":
             width, height, bits, colour_type, _, _, interlaced = struct.unpack(">IIBBBBB", file.read(13))
             left = _inflated_size(width, height, bits * CHANNELS[colour_type], interlaced)
         elif kind == b"IDAT":
             if colour_type == PALETTE and b"PLTE" not in kinds:
                 raise Refused("it is damaged (its palette is missing).")
+            checksum = zlib.crc32(kind)
             for begin in range(0, length, PIECE):
                 data = file.read(min(PIECE, length - begin))
+                checksum = zlib.crc32(data, checksum)
                 while data and left > 0:
                     left -= len(inflate.decompress(data, PIECE))
                     data = inflate.unconsumed_tail
+            if file.read(4) not in (checksum.to_bytes(4, "big"), b""):
+                raise Refused(WRONG_CHECKSUM)
             if left <= 0:
                 return
-        elif kind == b"IEND" or (b"IDAT" in kinds and kind[:1].isupper()):
+        elif kind == b"IEND" or (b"IDAT" in kinds and kind in CRITICAL):
             break
     raise Refused(TOO_EARLY)
 

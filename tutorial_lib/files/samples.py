@@ -19,6 +19,8 @@ FEW_LEVELS = "The samples use little of the range of their type, so that few lev
 ON_WHITE = "Transparency was dropped: the picture was laid on white."
 ALPHA_IGNORED = "The transparent channel is 0 everywhere, so it was ignored."
 CHANNELS_DROPPED = "Channels that are no colours were dropped."
+SEVERAL = "The file holds several pictures; only the first was taken."
+SHORT_PALETTE = "it is damaged (its palette has fewer colours than its pixels ask for)."
 
 FEW = 32  # levels
 ROWS = 64  # at a time, so that the floats between take little memory

@@ -8,20 +8,18 @@ kinds that it was seen to read right. Everything else is refused.
 
 import logging
 import math
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
 from PIL import Image
 
 from tutorial_lib.files.camera_raw import MASK, REDUCED, number, refuse_camera_raw
+from tutorial_lib.files.libtiff import heard_libtiff
 from tutorial_lib.files.orientation import TAG, TURNS, UPRIGHT
-from tutorial_lib.files.samples import CHANNELS_DROPPED, TO_8_BITS, Refused, Samples
+from tutorial_lib.files.samples import CHANNELS_DROPPED, SEVERAL, SHORT_PALETTE, TO_8_BITS, Refused, Samples
+from tutorial_lib.files.tiff_parts import check_parts, unpacked
 
-SEVERAL = "The file holds several pictures; only the first was taken."
 PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_PAGES = 64  # looked at
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
@@ -30,7 +28,8 @@ UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4  # sample formats
 OLD_JPEG = 6
 JPEGS = (OLD_JPEG, 7)
 PREMULTIPLIED, STRAIGHT = 1, 2  # of ExtraSamples
-COREL = 999  # writes that for straight alpha
+ALPHAS = (PREMULTIPLIED, STRAIGHT, 999)  # the last is what Corel writes for straight alpha
+BT_601 = (0.299, 0.587, 0.114)
 
 PILLOW_READS = (  # photometric interpretation, sample format, bits
     (RGB, UNSIGNED, 8),  # premultiplied
@@ -41,7 +40,6 @@ PILLOW_READS = (  # photometric interpretation, sample format, bits
     (RGB, UNSIGNED, 16),
     (CMYK, UNSIGNED, 16),
 )
-STDERR = Lock()
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it would say on stderr, a sentence says
 
@@ -68,11 +66,16 @@ class Page:
         if found is None:
             return default
         value = found.value.ravel().tolist() if isinstance(found.value, np.ndarray) else found.value
-        values = value if isinstance(value, (tuple, list)) else (value,)
+        values = value if isinstance(value, (tuple, list, bytes)) else (value,)
         return tuple(int(value) for value in values if isinstance(value, (int, np.integer)))
 
     def _number(self, tag: int, default: int = -1) -> int:
         return (self._numbers(tag) or (default,))[0]
+
+    def _fractions(self, tag: int) -> tuple[float, ...]:
+        """Of a tag of fractions: none where there is no such tag, or no sense in it."""
+        numbers = self._numbers(tag)
+        return tuple(a / b if b else math.nan for a, b in zip(numbers[::2], numbers[1::2], strict=False))
 
     def _check(self) -> None:
         if self.photometric == -1:
@@ -90,9 +93,26 @@ class Page:
             raise Refused(f"it has {self.samples} channels, and does not say which colours they are.")
         if self.photometric == CMYK and self._number(332, 1) != 1:
             raise Refused("its inks are not cyan, magenta, yellow and black.")
-        subsampled = self._numbers(530, 2, 2) != (1, 1)
-        if self.photometric == YCBCR and self.compression not in JPEGS and subsampled:
+        if self.photometric == LAB and self.planar:
+            raise Refused("its colours are L*a*b* in planes, which this does not read.")
+        if self.photometric == PALETTE and self.bits[0] <= 8 and len(self._numbers(320)) < 3 * 2 ** self.bits[0]:
+            raise Refused(SHORT_PALETTE)
+        if self.compression not in JPEGS:
+            self._check_colours()
+
+    def _check_colours(self) -> None:
+        """Raise Refused for RGB and YCbCr that both readers would take for the usual one."""
+        if self.photometric not in (RGB, YCBCR):
+            return
+        if self.photometric == YCBCR and self._numbers(530, 2, 2) != (1, 1):
             raise Refused("its colours are subsampled (YCbCr without JPEG), which this does not read.")
+        coefficients, levels = self._fractions(529), self._fractions(532)
+        if self.photometric == YCBCR and any(abs(a - b) > 1e-3 for a, b in zip(coefficients, BT_601, strict=False)):
+            raise Refused("its YCbCr is not that of BT.601, which alone this reads.")
+        highest = 2.0 ** self.bits[0] - 1
+        others = (2.0 ** (self.bits[0] - 1) if self.photometric == YCBCR else 0, highest)
+        if any(abs(a - b) > 1 for a, b in zip(levels, (0, highest, *others, *others), strict=False)):
+            raise Refused("its black and white are not the lowest and highest samples, which this does not read.")
 
     def check_whole(self) -> None:
         """Raise Refused where strips or tiles are missing: both readers would make up what is in them."""
@@ -105,6 +125,8 @@ class Page:
     def is_pillows(self) -> bool:
         """Samples that Pillow reads right, whatever the compression."""
         if self.formats[0] != UNSIGNED or self.bits[0] not in (1, 2, 4, 8):
+            return False
+        if self.samples > CHANNELS[self.photometric] and (self.planar or self.alpha not in (None, 0)):
             return False
         if self.compression in JPEGS or self.photometric in (PALETTE, YCBCR, LAB):
             return True
@@ -119,23 +141,28 @@ class Page:
 
     @property
     def is_premultiplied(self) -> bool:
-        return PREMULTIPLIED in self.extra[:1]
+        return self.alpha is not None and self.extra[self.alpha : self.alpha + 1] == (PREMULTIPLIED,)
 
     @property
-    def has_alpha(self) -> bool:
-        first = self.samples - CHANNELS[self.photometric] > 0
-        stated = self.extra[0] in (PREMULTIPLIED, STRAIGHT, COREL) if self.extra else self.photometric == RGB
-        return first and stated
+    def alpha(self) -> int | None:
+        """Which of the channels behind the colours it is: the first that is said to be; of RGB that says nothing, 0."""
+        others = self.samples - CHANNELS[self.photometric]
+        kinds = self.extra or (STRAIGHT,) * (self.photometric == RGB)
+        return next((n for n, kind in enumerate(kinds[:others]) if kind in ALPHAS), None)
 
     @property
     def notes(self) -> list[str]:
         """About channels that are neither colours nor alpha."""
-        return [CHANNELS_DROPPED] * (self.samples > CHANNELS[self.photometric] + self.has_alpha)
+        return [CHANNELS_DROPPED] * (self.samples > CHANNELS[self.photometric] + (self.alpha is not None))
 
     def read(self) -> Samples:
         """By tifffile. Raises Refused where it cannot."""
         if self.photometric in (PALETTE, YCBCR, LAB) or self.formats[0] > FLOAT:
             raise Refused(f"its samples are of a kind that this does not read ({self._kind}).")
+        if self.is_packed:
+            return self._samples(unpacked(self.page, self.samples))
+        if self.bits[0] not in (8, 16, 32, 64):
+            raise Refused(f"its samples are packed in a way that this does not read ({self._kind}).")
         if self.compression == 1 and self.page.nbytes > self.page.parent.filehandle.size:
             raise Refused("it is damaged (it ends too early).")  # said before memory is set aside
         try:
@@ -151,12 +178,22 @@ class Page:
         planes, depth, height, width, channels = self.page.shaped
         data = data.reshape(planes, depth, height, width, channels)
         data = np.moveaxis(data[:, 0, ..., 0], 0, -1) if self.planar else data[0, 0]  # (H, W, channels)
+        return self._samples(data)
+
+    @property
+    def is_packed(self) -> bool:
+        """Samples of few bits, or of a strange number of them, in plain strips."""
+        plain = self.compression == 1 and not self.planar and not self.page.is_tiled
+        return plain and self.formats[0] == UNSIGNED and self.bits[0] < 16 and self.bits[0] != 8
+
+    def _samples(self, data: np.ndarray) -> Samples:
+        """data: (H, W, channels)."""
         count = CHANNELS[self.photometric]
         if self.photometric == CMYK and data.dtype.kind != "u":
             raise Refused(f"its samples are of a kind that this does not read ({self._kind}).")
         return Samples(
             np.ascontiguousarray(data[..., :count]),
-            np.ascontiguousarray(data[..., count]) if self.has_alpha else None,
+            None if self.alpha is None else np.ascontiguousarray(data[..., count + self.alpha]),
             white_is_zero=self.photometric == WHITE_IS_ZERO,
             premultiplied=self.is_premultiplied,
             notes=self.notes,
@@ -173,7 +210,8 @@ class Page:
         key = (self.photometric, self.formats[0], self.bits[0])
         if self.compression == 1 or key not in PILLOW_READS:
             return False
-        if self.samples > (1 if self.photometric == BLACK_IS_ZERO else CHANNELS[self.photometric] + self.has_alpha):
+        with_alpha = self.photometric != BLACK_IS_ZERO and bool(self.extra) and self.alpha == 0
+        if self.samples > CHANNELS[self.photometric] + with_alpha:
             return False
         return byte_order == "<" or self.formats[0] == UNSIGNED  # Pillow swaps the others twice
 
@@ -194,8 +232,7 @@ def read_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[
         page.check_whole()
         several = any(not number(p, 254) & (REDUCED | MASK) for p in pages[1:]) or _is_stack(tiff)
         notes = [SEVERAL] * several
-        if page.bits[0] == 12 and page.formats[0] == UNSIGNED and page.compression == 1:
-            return _read_12_bits(page), page, notes
+        notes += check_parts(page.page)
         if not page.is_pillows:
             try:
                 return page.read(), page, notes
@@ -204,10 +241,13 @@ def read_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[
                     raise
         try:
             image = _by_pillow(file, page)
-        except Exception:
+        except Exception as error:
             if page.photometric in (PALETTE, YCBCR, LAB) or page.bits[0] < 8:
                 raise
-            return page.read(), page, notes  # where no more than the metadata is damaged
+            try:
+                return page.read(), page, notes  # where no more than the metadata is damaged
+            except Exception:
+                raise error from None
     deep = page.bits[0] > 8 and image.mode in ("RGB", "RGBA", "CMYK")
     return image, page, page.notes + [TO_8_BITS] * deep + [UPRIGHT] * page.was_turned + notes
 
@@ -219,8 +259,10 @@ def _by_pillow(file: IO[bytes], page: Page) -> Image.Image:
         by_pillow = image.getexif().get(TAG)
     except Exception:
         by_pillow = None
-    with _silent_libtiff():
+    with heard_libtiff() as said:
         image.load()  # which turns it
+    if page.photometric == YCBCR and said():  # elsewhere Pillow raises what is said
+        raise Refused("it is damaged (its pixels cannot be decoded).")
     if by_pillow in list(TURNS):
         page.orientation, page.was_turned = 1, True
     colours = page._numbers(320)
@@ -229,24 +271,6 @@ def _by_pillow(file: IO[bytes], page: Page) -> Image.Image:
         entries = np.array(colours, np.uint8).reshape(3, -1).T
         image.putpalette(entries.tobytes(), "RGB")
     return image
-
-
-@contextmanager
-def _silent_libtiff() -> Iterator[None]:
-    """libtiff writes to the process's stderr itself; what it finds is raised as well, and said in a sentence."""
-    with STDERR:
-        try:
-            kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        except OSError:  # there is no stderr
-            yield
-            return
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
 
 
 def _is_stack(tiff: Any) -> bool:
@@ -266,27 +290,3 @@ def _pages(tiff: Any) -> list[Any]:
     except Exception:
         pass
     return pages
-
-
-def _read_12_bits(page: Page) -> Samples:
-    """Two samples in three bytes, each row starting at a byte."""
-    if page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB) or page.planar or page.page.is_tiled:
-        raise Refused("its samples of 12 bits are packed in a way that this does not read.")
-    if page._number(266, 1) != 1 or page.has_alpha:
-        raise Refused("its samples of 12 bits are packed in a way that this does not read.")
-    width, height, channels = page.page.imagewidth, page.page.imagelength, page.samples
-    stride = (12 * width * channels + 7) // 8
-    file = page.page.parent.filehandle
-    parts = []
-    for place, size in zip(page.page.dataoffsets, page.page.databytecounts, strict=True):
-        file.seek(place)
-        parts.append(file.read(size))
-    packed = np.frombuffer(b"".join(parts), np.uint8)
-    if packed.size < stride * height:
-        raise Refused("it is damaged (it ends too early).")
-    packed = np.pad(packed[: stride * height].reshape(height, stride), ((0, 0), (0, -stride % 3)))
-    a, b, c = (packed[:, n::3].astype(np.uint16) for n in range(3))
-    pairs = np.stack([a << 4 | b >> 4, (b & 15) << 8 | c], axis=-1).reshape(height, -1)[:, : width * channels]
-    values = (pairs << 4 | pairs >> 8).reshape(height, width, channels)  # 4095 becomes 65535
-    count = CHANNELS[page.photometric]
-    return Samples(values[..., :count], white_is_zero=page.photometric == WHITE_IS_ZERO, notes=page.notes)

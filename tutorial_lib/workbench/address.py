@@ -1,7 +1,8 @@
 """Where the course is published, written wherever it stands: `python -m tutorial_lib.workbench.address OWNER/NAME`
 
-In pyproject.toml; in each notebook's set-up cell, and as a badge under its title; as badges under the README's title.
-`--none` takes it out again. Nothing is executed, so a fork can do it in a workflow (.github/workflows/fork.yml).
+In pyproject.toml; in each notebook's set-up cell, and as a badge under its title; as badges under the README's title;
+in what is cited. `--none` takes it out again. Nothing is executed, and nbformat is all that it needs: in a fork, a
+workflow does it (.github/workflows/fork.yml).
 """
 
 import argparse
@@ -17,6 +18,7 @@ UNKNOWN = "<owner>/<repository>"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 ADDRESS = re.compile(r'^(address = "git\+https://github\.com/)[^"]*"$', re.MULTILINE)
 BADGES = re.compile(r"\A(# [^\n]*\n)(\n\[!\[[^\n]*\n)?")  # the title, and the line of badges under it
+CITED = re.compile(r"^(?:repository-code|url): [^\n]*\n", re.MULTILINE)
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 BRANCH = "main"
 
@@ -27,14 +29,19 @@ def on_colab(repository: str, notebook: str) -> str:
     return f"[![Open in Colab]({BADGE})]({address})"
 
 
+def site_of(repository: str) -> str:
+    """Where GitHub Pages publishes its site."""
+    owner, name = repository.split("/")
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
 def of_readme(repository: str, first: str) -> str:
     """Colab, the site, and whether the tests pass."""
-    owner, name = repository.split("/")
     workflow = f"https://github.com/{repository}/actions/workflows/tests.yml"
-    site = f"https://{owner.lower()}.github.io/{name}/"
     shield = "https://img.shields.io/badge/read-online-2a6f97"
     return (
-        f"{on_colab(repository, first)} [![Read online]({shield})]({site}) [![Tests]({workflow}/badge.svg)]({workflow})"
+        f"{on_colab(repository, first)} [![Read online]({shield})]({site_of(repository)}) "
+        f"[![Tests]({workflow}/badge.svg)]({workflow})"
     )
 
 
@@ -43,6 +50,12 @@ def with_badges(text: str, badges: str) -> str:
     line = f"\n{badges}\n" if badges else ""
     changed = BADGES.sub(lambda found: found[1] + line, text if text.endswith("\n") else text + "\n", count=1)
     return changed if text.endswith("\n") else changed.removesuffix("\n")
+
+
+def with_addresses(citation: str, repository: str | None) -> str:
+    """CITATION.cff with the addresses of that repository and of its site, and no others."""
+    lines = f'repository-code: "https://github.com/{repository}"\nurl: "{site_of(repository)}"\n' if repository else ""
+    return CITED.sub("", citation).replace("license:\n", f"{lines}license:\n", 1)
 
 
 def write(repository: str | None, root: Path = ROOT) -> None:
@@ -62,6 +75,8 @@ def write(repository: str | None, root: Path = ROOT) -> None:
         )
         next(cell for cell in notebook.cells if cell.cell_type == "code").source = setup_cell(root)
         atomic_write(path, (nbformat.writes(notebook) + "\n").encode())
+    citation = root / "CITATION.cff"
+    atomic_write(citation, with_addresses(citation.read_text(encoding="utf-8"), repository).encode())
     readme = root / "README.md"
     badges = of_readme(repository, notebooks[0].name) if repository else ""
     atomic_write(readme, with_badges(readme.read_text(encoding="utf-8"), badges).encode())
