@@ -4,8 +4,8 @@
 
 ADDRESS: what is cloned (default: this checkout). `make lab` is all that it runs, with pip's cache off, so that
 everything is downloaded; the browser that JupyterLab then opens is this program again: in headless Chromium it runs all
-cells, presses an arrow key on the slider of 00, and waits for the other picture. For Linux; Chromium and Playwright must
-be there (`make env` in this checkout), which a clone's reader does not need.
+cells, presses an arrow key on the slider of 00, and waits for the other picture. For Linux. Chromium and Playwright
+must be there (`make env` in this checkout), which a clone's reader does not need.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def browse(url: str) -> None:
     from playwright.sync_api import sync_playwright
 
     begin, measuring = os.environ["FIRST_SLIDER"].split()
-    done = Path(f"/proc/{measuring}/fd/1").open("w")
+    done = Path(f"/proc/{measuring}/fd/1").open("a")
     sys.stdout = done  # JupyterLab hides what browsers print
     try:
         say("`make lab` opens the browser", float(begin))
