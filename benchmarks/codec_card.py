@@ -35,6 +35,8 @@ LICENCES = {
     "free for every use: look at their terms before commercial use.",
 }
 
+KODAK = "the 24 Kodak photos, none of them trained on, and no setting of this codec chosen by them"
+
 CARD = """# Model card: {name}
 
 The codec of notebook 12 and of the command `lic` (`tutorial_lib.codec`): a fixed wavelet of five levels, a prior that
@@ -45,7 +47,7 @@ goes from coarse to fine with contexts of whole numbers, a learned restoration; 
   ({prior:.1f} the prior's whole numbers, {synthesis:.1f} the synthesis); convolutions only, counted by
   `tutorial_lib.evaluation.complexity` when this card was written.
 - **Trained on** {trained_on}. {hours} The photos are not part of this repository.
-- **Recipe**: `lic train` (`make train-codec DATA=… VALID=…`): {recipe}
+- **Recipe**: {recipe}
 - **Licence**: {licence}
 - **Meant for** learning, and for photos. It was trained for squared error, so at low rates it blurs where a viewer
   might like texture better; drawings and text are better served by PNG or WebP (notebook 12 shows it).
@@ -186,26 +188,25 @@ def recipe_of(trained: dict[str, str]) -> str:
     preset = f'the preset "{trained["preset"]}", ' if "preset" in trained else ""
     weights = ", averaged weights" if trained.get("weights") == "averaged" else ""
     seed = f", seed {trained['seed']}" if "seed" in trained else ""
-    return f"{preset}{steps}{weights}{seed}; loss = (bits per pixel + λ · 255² · MSE) / λ^0.6."
+    return f"`lic train`: {preset}{steps}{weights}{seed}; loss = (bits per pixel + λ · 255² · MSE) / λ^0.6."
 
 
 def hours_of(seconds: float | None) -> str:
     if seconds is None:
         return "How long it took was not recorded."
-    return (
-        f"It took {seconds / 3600:.1f} hours of one processor core ({seconds:,.0f} core-seconds, as `lic train` said)."
-    )
+    return f"It took {seconds / 3600:.1f} hours of one processor core ({seconds:,.0f} core-seconds)."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kodak", type=Path, required=True, help="the 24 Kodak photos, all codecs, --published")
     parser.add_argument("--kodak-search", type=Path, help="the same photos, lic alone, at another effort")
-    parser.add_argument("--kodak-are", default="the 24 Kodak photos, none of them used in any decision", metavar="TEXT")
+    parser.add_argument("--kodak-are", default=KODAK, metavar="TEXT")
     parser.add_argument("--second", type=Path, help="other photos, all codecs")
     parser.add_argument("--second-are", default="photos held out of training", metavar="TEXT")
     parser.add_argument("--checkpoint", type=Path, default=shipped(str(Codec.checkpoint)))
     parser.add_argument("--trained-on", metavar="TEXT", help="the photos; default: what the checkpoint says")
+    parser.add_argument("--recipe", metavar="TEXT", help="how; default: what the checkpoint says")
     parser.add_argument("--core-seconds", type=float, metavar="N", help="what the training took, as `lic train` says")
     parser.add_argument("--licence", choices=LICENCES, required=True)
     parser.add_argument("--tables", type=Path, action="append", default=[], help="Markdown to put into the card")
@@ -243,7 +244,7 @@ def main() -> None:
         synthesis=kmac_per_pixel(decoder, x, "synthesis."),
         trained_on=options.trained_on or trained.get("trained_on", "photos that the checkpoint does not name"),
         hours=hours_of(options.core_seconds),
-        recipe=recipe_of(trained),
+        recipe=options.recipe or recipe_of(trained),
         licence=LICENCES[options.licence],
         sections="\n".join(sections),
         plot=plot.name,

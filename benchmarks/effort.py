@@ -3,9 +3,10 @@
     python benchmarks/effort.py FOLDER [--checkpoint CKPT] [--photos 6] [--size 768x512] [--qualities 30,50,75] [--cpu]
 
 Of the folder's photos, evenly chosen ones, cut to the size from their middle. Bits are those of the streams, PSNR that
-of the 8-bit picture; BD-rate is against effort 0, photo by photo, then the mean. "costs" is what the search itself
-goes by: how much less bits + λ · 255² · squared error are, as a share of effort 0's bits. Seconds are for one picture,
-as long as `encode` takes: the search's rounds, a last look, and coding; the median over photos and qualities.
+of the 8-bit picture; BD-rate is against effort 0, photo by photo, then the mean. "costs" is what the search itself goes
+by: how much less bits + 10/7 · λ · 255² · squared error (`encoder_search.ERRORS`) are, as a share of effort 0's bits.
+Seconds are for one picture, as long as `encode` takes: the search's rounds, a last look, and coding; the median over
+photos and qualities.
 
 The rounds of a low effort are the first of a higher one, so one search gives the numbers of all.
 

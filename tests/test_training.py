@@ -487,7 +487,7 @@ class TestSteps:
         assert {cosine_schedule(step, 100, 1, decay=0.0) for step in range(100)} == {1.0}
         assert short == pytest.approx([cosine_schedule(step, 1000, 50, decay=200) for step in range(1000)])
         recipes = [Recipe(steps=1000, decay=decay) for decay in (0.0, 0.1, 0.2, 1.0, 300, 5000)]
-        assert [recipe.landing for recipe in recipes] == [1000, 900, 800, 0, 700, 0]
+        assert [recipe.fall_start for recipe in recipes] == [1000, 900, 800, 0, 700, 0]
 
     def test_the_recipe_says_when_rates_fall(self, batch: Tensor, fitted: FirstCodec) -> None:
         training = Training(

@@ -25,11 +25,11 @@ def test_they_rise_stay_and_fall(name: str) -> None:
     recipe = PRESETS[name].recipe
     factors = [
         cosine_schedule(step, recipe.steps, recipe.warm_up, recipe.decay)
-        for step in (0, recipe.warm_up, recipe.landing, recipe.steps - 1)
+        for step in (0, recipe.warm_up, recipe.fall_start, recipe.steps - 1)
     ]
     assert factors[0] < 0.1 and factors[1:3] == [1, 1] and factors[3] < 0.02
-    assert recipe.warm_up < recipe.landing < recipe.steps
-    assert 2 / (1 - recipe.average) < recipe.steps - recipe.landing or name == "standard"
+    assert recipe.warm_up < recipe.fall_start < recipe.steps
+    assert 2 / (1 - recipe.average) < recipe.steps - recipe.fall_start or name == "standard"
 
 
 def test_the_rates_are_the_codecs_own() -> None:
@@ -41,4 +41,4 @@ def test_the_rates_are_the_codecs_own() -> None:
 
 
 def test_other_codecs_take_more_steps() -> None:
-    assert OTHER_CODECS.steps > PRESETS["laptop"].recipe.steps and OTHER_CODECS.landing == 0
+    assert OTHER_CODECS.steps > PRESETS["laptop"].recipe.steps and OTHER_CODECS.fall_start == 0

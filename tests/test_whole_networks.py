@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib import whole_networks
+from tutorial_lib.tiled_picture import Picture
 from tutorial_lib.whole_networks import (
     EXACT,
     LIMIT,
@@ -125,6 +126,34 @@ def test_the_self_test_passes_here_and_notices_a_convolution_that_is_not_exact(m
     )
     with pytest.raises(ValueError, match="not exact"):
         self_test()
+
+    def of_23_bits(*given) -> Tensor:
+        sums = true(*given)
+        return torch.where(sums.abs() < 2**23, sums, 2 * torch.round(sums / 2))
+
+    monkeypatch.setattr(whole_networks.F, "conv2d", of_23_bits)
+    with pytest.raises(ValueError, match="not exact"):
+        self_test()
+
+
+def test_a_codec_tests_each_device_before_it_codes_there(monkeypatch, lively_codec) -> None:
+    """A codec may have been moved since it was loaded."""
+    codec, picture = lively_codec(), torch.zeros(3, 40, 40, dtype=torch.uint8)
+    data, quality = codec.encode(picture, 50, 0), torch.tensor([50.0])
+
+    def inexact(device: object) -> None:
+        raise ValueError(f"not exact on {device}")
+
+    monkeypatch.setattr(whole_networks, "self_test", inexact)
+    whole_networks.self_test_once.cache_clear()
+    tries = (
+        lambda: codec.encode(picture, 50, 0),
+        lambda: codec.decode(data),
+        lambda: Picture(codec.prior, (40, 40), quality),
+    )
+    for each in tries:
+        with pytest.raises(ValueError, match="not exact on cpu"):
+            each()
 
 
 # The bound ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Each module is one block of the course, and the course order is the import order
 read module k and everything it imports. The order stands in `course`: `python -m tutorial_lib.course` prints it.
 
     padding … codec     what the notebooks teach, flat, in the order of the course
-    files/              the ground floor: picture files, images, checkpoints, writing files whole
+    files/              what all else builds on: picture files, images, checkpoints, writing files whole
     photo_crops         a training's photos, read as they are needed
     training_run        a training on disk: begun, kept, continued; process groups
     evaluation/         metrics, classical codecs, comparisons, curves

@@ -55,7 +55,7 @@ class Codec(VariableRateCodec):
     C, P, P_colour: widths of the prior's features and checkerboards, from the finest level to the coarsest: as many
                     as there are levels (`SubbandPrior`).
     half, quarter:  widths of the restoration at half and at a quarter of the resolution; blocks: at a quarter.
-    Raises ValueError for sizes that no checkpoint of this course has.
+    Raises ValueError for widths that are not from 1 to 1,024, and for more than 16 levels or blocks.
 
     >>> codec = Codec(C=[6, 8], P=[6, 8], P_colour=[4, 6], half=8, quarter=8, blocks=1).eval()
     >>> codec.build_coder()

@@ -1,8 +1,9 @@
 """How the full codec is trained: the presets of `lic train`. The loop is `training`'s, as for every other codec.
 
-All train the same model in the same way: the learning rates, SOAP's, rise over 50 steps, stay, and fall over the last
-part of the run, and what is saved are running means of the weights. They only differ in how long that takes. Whatever
-preset a run was begun with, it can be made longer until its rates fall, and from that state again after its end.
+All train the same model with SOAP: the learning rates rise, stay, and fall over the last part of the run, and what is
+saved are running means of the weights. They differ in length, `laptop` also in its mean, `gpu` also in batch, crops and
+rates. Whatever preset a run was begun with, it can be made longer until its rates fall, and from that state again after
+its end. What the first two give, and how what ships was trained: `benchmarks/codec_ablations.md`, and its model card.
 
 Starts without PyTorch.
 """
@@ -28,7 +29,7 @@ PRESETS = {
     # steps, and half of it is none too long a fall.
     "laptop": Preset(replace(BASE, steps=480, decay=0.5, average=0.99)),
     "standard": Preset(replace(BASE, steps=5500, decay=0.2)),  # an hour of one core
-    "long": Preset(replace(BASE, steps=50_000, decay=0.1)),  # nine hours of one core; the checkpoint that ships
+    "long": Preset(replace(BASE, steps=50_000, decay=0.1)),  # nine hours of one core; it has not been run
     # For a GPU; it has not been run. Of a batch with eight times as many crops, each with four times the pixels, the
     # gradient is less noisy: the square root rule would say 2.8 times the rates, and 2 is on the safe side.
     "gpu": Preset(replace(BASE, steps=200_000, batch=64, crop=256, rate_factor=2.0, warm_up=500, decay=0.1)),

@@ -1,7 +1,7 @@
 """The order of the course, once: the notebooks, and the modules that each of them teaches.
 
-The order is the import order, too: a module imports only modules that stand before it here, and the ground floor
-(`files`). The picture of the pipeline and the tests read it from here; the tests hold README's map against it.
+The order is the import order, too: a module imports only modules that stand before it here, and those of
+the folder `files`. The picture of the pipeline and the tests read it from here; the tests hold README's map against it.
 """
 
 from typing import NamedTuple

@@ -15,7 +15,7 @@ whole numbers weighs them, as before.
 
 Costs are bits + λ · 255² · squared error, both summed over pixels: all in bits. λ is ERRORS times what the networks
 were trained with, as `laplace.choose`, too, counts errors for more when it codes. *Invariant*: the cheapest y is kept,
-and more rounds begin with the same rounds. So no effort costs more than a lower one.
+and more rounds begin with the same rounds. So, by this cost, no effort is more expensive than a lower one.
 
 A large picture's gradient is computed piece by piece, with a margin around each, so that memory stays bounded; the
 costs that decide are those of the whole picture.

@@ -45,7 +45,7 @@ class Recipe:
             raise ValueError(f"{values}: they must be from 0 to 1, and average below 1; or decay a number of steps.")
 
     @property
-    def landing(self) -> int:
+    def fall_start(self) -> int:
         """The step at which the learning rates begin to fall. What comes before does not depend on `steps`."""
         return int(fall_begins(self.steps, self.decay) + 1e-6)
 

@@ -5,7 +5,7 @@
           features of the two finest levels ─ also seen     └─ quarter ─ residual blocks ─┘
 
 All of it is the decoder's alone and float32: no symbol depends on what is computed here. It is worth an eighth of the
-bits (at equal PSNR), the corrections of coefficients a twentieth.
+bits (at equal PSNR), the corrections of coefficients a twenty-fifth.
 
 From the first parts alone it gives the picture without its finest details (unrestored: the networks need all levels),
 or a small one: the low-pass of a level, divided by what the wavelet multiplies brightness with, 2 for each level.

@@ -11,8 +11,8 @@ the encoder computes is what the decoder computes.
 Contexts see the picture as it is known so far: the low-pass of each level, rebuilt by lifting in whole numbers from
 decoded coefficients, in units of the quantizer's step. So nothing that contexts see depends on floats.
 
-A part's string begins with a byte that shifts its tables (`table_offsets`): what this one picture has otherwise than
-the prior expects. Neither means nor contexts depend on it.
+A part's string begins with a byte that shifts its tables (`table_offsets`): it corrects for how this picture differs
+from what the prior expects. Neither means nor contexts depend on it.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from tutorial_lib.rans import BitstreamError, Decoder, encode_with_positions
 from tutorial_lib.subband_networks import Level, LowPass, Pass, SymbolCallback
 from tutorial_lib.table_offsets import Counts, from_byte, shifted, to_byte
 from tutorial_lib.wavelet import band_sizes, join, join_whole, sizes
-from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, check, self_test, straight
+from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, check, self_test, self_test_once, straight
 
 
 class Coefficients(NamedTuple):
@@ -210,6 +210,7 @@ class SubbandPrior(Prior):
     def compress(self, y: Coefficients, condition: Tensor | None = None) -> list[list[bytes]]:
         """One stream an image, cut into a piece for each part."""
         quality = one_quality(condition)
+        self_test_once(quality.device)
         if not all(bool(part.isfinite().all()) for part in y.parts):
             raise ValueError("the coefficients hold NaN or infinity: look at the picture.")
         _, passes = self.chosen(y, quality)
@@ -238,6 +239,7 @@ class SubbandPrior(Prior):
         if len({len(pieces) for pieces in given_parts}) > 1:
             raise BitstreamError("the parts are of different numbers of pictures.")
         quality = one_quality(condition)
+        self_test_once(quality.device)
         tables = self.holder.coder.tables
         images = list(zip(*given_parts, strict=True))
         offsets = [[from_byte(piece) for piece in pieces] for pieces in images]

@@ -24,7 +24,7 @@ from tutorial_lib.strips import Strips, Window, set_aside, tiles, whole
 from tutorial_lib.subband_networks import Level, SymbolCallback
 from tutorial_lib.subband_prior import SubbandPrior
 from tutorial_lib.wavelet import band_sizes, join_whole, sizes
-from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT
+from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, self_test_once
 
 SIDE = 256  # of a tile of the finest level, in positions of two pixels; of other levels, half of that
 LIFTING = 4  # positions of a low-pass that splitting and joining reach, over all levels
@@ -90,6 +90,7 @@ class Picture:
 
     def __init__(self, prior: SubbandPrior, shape: tuple[int, int], quality: Tensor) -> None:
         self.prior, self.quality, self.device = prior, quality, quality.device
+        self_test_once(self.device)
         self.levels = prior.slices
         self.sides = sizes(shape, self.levels)
         self.hint = torch.round(quality_map(quality) * UNIT)

@@ -3,18 +3,19 @@
     photos ─ `RandomCrops` ─ x ─ codec ─ loss ─ gradients, clipped ─ optimizer ─ weights
                                   └─ condition                  (averaged over the processes)
 
-`Training` minimises bits per pixel + λ · distortion, the loss being an argument. What a codec has to offer for it:
-`parameter_groups`, `start_at`, and, with a variable rate, `sample_condition` and `lagrange_multiplier`. It may choose
-its `optimizer`, too; else that is Adam.
+`Training` minimises bits per pixel + λ · distortion (with a variable rate, each image's is divided by λ^0.6), the loss
+being an argument. What a codec has to offer for it: `parameter_groups`, `start_at`, and, with a variable rate,
+`sample_condition` and `lagrange_multiplier`. It may choose its `optimizer`, too; else that is Adam.
 
-*All* that is random in a step follows from the seed and the number of the step: the crops, the qualities, and the
-noise that stands in for rounding. So a run is a function of its seed, and `Training.state` is the weights and what the
-optimizer remembers: who continues from there does what an uninterrupted run does, bit for bit on the same machine (a
-GPU adds in no fixed order, so there only nearly). Processes that train together draw the same and keep their share, so
-two of them with half a batch each compute what one does with all of it, up to the order of sums; and so does one that
-takes a batch in parts (`Recipe.accumulate`). (`training_run` starts them. PyTorch's DDP would average the gradients
-while they are computed, which pays for large networks. For these, one sum over all of them does, in twenty lines; and
-nothing holds on to the process group, whose threads have to end before Python does.)
+*All* that is random in a step follows from the seed and the number of the step: the crops, the qualities, and the noise
+that stands in for rounding. So a run is a function of its seed, and `Training.state` is the weights, their running
+means, and what the optimizer and the scaling of the loss remember: who continues from there does what an uninterrupted
+run does, bit for bit on the same machine (a GPU adds in no fixed order, so there only nearly). Processes that train
+together draw the same and keep their share, so two of them with half a batch each compute what one does with all of it,
+up to the order of sums; and so does one that takes a batch in parts (`Recipe.accumulate`). (`training_run` starts them.
+PyTorch's DDP would average the gradients while they are computed, which pays for large networks. For these, one sum
+over all of them does, in twenty lines; and nothing holds on to the process group, whose threads have to end before
+Python does.)
 
 A GPU computes the transforms in half precision: bfloat16 where it can, else float16, whose narrow range needs the loss
 scaled (Micikevicius et al. 2018, "Mixed precision training").

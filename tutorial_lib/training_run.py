@@ -85,16 +85,16 @@ def _check_extension(step: int, before: Mapping[str, Any], recipe: Recipe, path:
     steps, decay = int(before["steps"]), float(before["decay"])
     if (steps, decay) == (recipe.steps, recipe.decay):
         return
-    landing = int(fall_begins(steps, decay) + 1e-6)
-    if step > landing:
+    fall_start = int(fall_begins(steps, decay) + 1e-6)
+    if step > fall_start:
         raise ValueError(
-            f"{str(path)!r} stands at step {step:,}, and its learning rates fall since step {landing:,}, so it cannot "
-            f"be made longer or shorter than {steps:,} steps; give the same --steps and --decay, or delete it."
+            f"{str(path)!r} stands at step {step:,}, and its learning rates fall since step {fall_start:,}, so it "
+            f"cannot be made longer or shorter than {steps:,} steps; give the same --steps and --decay, or delete it."
         )
-    if step > recipe.landing:
+    if step > recipe.fall_start:
         raise ValueError(
             f"{str(path)!r} stands at step {step:,}, and in a run of {recipe.steps:,} steps the learning rates would "
-            f"have begun to fall at step {recipe.landing:,}; give more steps."
+            f"have begun to fall at step {recipe.fall_start:,}; give more steps."
         )
 
 
@@ -110,7 +110,7 @@ class RunFiles:
 
     def keep(self, training: Training) -> None:
         """Write down where it stands."""
-        falls = 0 < self.recipe.landing < training.step
+        falls = 0 < self.recipe.fall_start < training.step
         keep(training, self.falling if falls else self.path, self.description)
 
     def restore(self, training: Training) -> bool:
@@ -137,7 +137,7 @@ class RunFiles:
     def finish(self) -> None:
         """The run is done. What it can be made longer from stays, if its learning rates were ever constant."""
         self.falling.unlink(missing_ok=True)
-        if not self.recipe.landing:
+        if not self.recipe.fall_start:
             self.path.unlink(missing_ok=True)
 
 
@@ -156,7 +156,7 @@ def check_room(training: Training, folder: Path) -> None:
     weights = sum(parameter.nbytes for parameter in training.codec.parameters())
     size_of = getattr(training.optimizer, "state_bytes", lambda: 2 * weights)  # Adam keeps two moments of each weight
     state = weights + size_of() + (weights if training.average is not None else 0)
-    states = 3 if 0 < training.recipe.landing < training.recipe.steps else 2
+    states = 3 if 0 < training.recipe.fall_start < training.recipe.steps else 2
     needed, free = states * state + weights, shutil.disk_usage(folder).free
     if free < needed:
         raise ValueError(
@@ -193,7 +193,7 @@ def take_steps(
             bar.set_postfix_str(_progress(recent) + after_each(record), refresh=False)
             bar.update()
             stopped = training.any_rank(pressed())
-            if stopped or training.step % save_every == 0 or training.step == training.recipe.landing:
+            if stopped or training.step % save_every == 0 or training.step == training.recipe.fall_start:
                 keep_now()
             if stopped:
                 bar.close()

@@ -15,15 +15,16 @@ All layers use the one unit 1/64, so nothing is calibrated on data: the range ±
 training the same layers work on floats, the clamp included. With `whole=True` weights and activations are rounded, in
 training with straight-through gradients (Jacob et al. 2018), so that the last steps can get used to it.
 
-*Invariant.* For each output channel (Σ|w| · 1023 + |b|) / unit < 2^24, where the unit is the finest that occurs in its
-sums. `WholeLayer.whole_weights` makes weights coarser until that holds, for every input there can be. It makes them
-from the float32 weights by operations that are exact or defined to the last bit, so nothing is stored twice.
+*Invariant.* For each output channel (Σ|w| · 1023 + 1023 + |b|) / unit < 2^24 (one more input is added as it is), where
+the unit is the finest that occurs in its sums. `WholeLayer.whole_weights` makes weights coarser until that holds, for
+every input there can be. It makes them from the float32 weights by operations that are exact or defined to the last
+bit, so nothing is stored twice.
 
 What it takes is float32 convolutions that multiply and add: no Winograd, no bfloat16. `self_test` notices others.
 """
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import cache, reduce
 
 import torch
 import torch.nn.functional as F
@@ -196,9 +197,15 @@ def _unit(x: Tensor) -> Tensor:
     return torch.where(x == 0, 1.0, unit).amin(dim=1).clamp(max=1.0)
 
 
+@cache
+def self_test_once(device: torch.device) -> None:
+    """`self_test`, unless this process has passed it there."""
+    self_test(device)
+
+
 @torch.no_grad()
 def self_test(device: torch.device | str = "cpu") -> None:
-    """Convolve numbers of the sizes that occur, with sums up to 2^24, and compare with a product of int64 matrices.
+    """Convolve numbers of the sizes that occur, sums of 24 bits included, and compare with products of int64 matrices.
 
     Raises ValueError if this machine's float32 convolutions are not exact: coding would not be safe.
     """
@@ -216,6 +223,9 @@ def self_test(device: torch.device | str = "cpu") -> None:
         most = int(largest_sums([weight], bias).max())
         weight = (weight * min(1.0, (EXACT - 2**21) / most)).long()
         assert float(largest_sums([weight], bias).max()) < EXACT
+        largest = int(weight.abs().sum(dim=(1, 2, 3)).argmax())  # one sum is as large as this channel's can be
+        x[0, :, :kernel, :kernel] = int(LIMIT) * weight[largest].sign()
+        bias[largest] = bias[largest].abs() | 1
         columns = F.unfold(x.double(), kernel, stride=stride).long()  # exact: whole numbers
         true = weight.flatten(1) @ columns[0] + bias[:, None]  # (out, positions), int64
         for layout in (torch.contiguous_format, torch.channels_last):

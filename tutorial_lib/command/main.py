@@ -25,8 +25,9 @@ detail: --slices asks for it, and a file that was cut short may still hold it.
 
 --effort says how long the encoder searches for a file that costs less; the
 decoder does not notice. --target-bytes and --target-psnr choose the quality.
-A picture above a megapixel is coded in tiles, to the same bytes; --memory says
-how much it may take.
+A picture above a megapixel is coded in tiles, to the same bytes, and without a
+search, unless --effort is given: a search codes it as a whole. --memory says how
+much it may take.
 
 A codec of your own takes part, too: `lic --plugin mine.py train --codec mine …`
 runs your file, which registers it, and so do encode, decode and evaluate.

@@ -76,7 +76,7 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     meaning = "the folders' shares of the crops, in their order (default: as many as there are photos in each)"
     parser.add_argument("--weight", type=float, nargs="+", action="extend", metavar="W", help=meaning)
     parser.add_argument("--out", type=Path, required=True, metavar="CKPT", help="the checkpoint to write")
-    meaning = "photos to measure on in the end, 24 at most (default: hold some of DIR out)"
+    meaning = "photos to measure on, during the run and in the end, 24 at most (default: hold some of DIR out)"
     parser.add_argument("--valid", type=Path, metavar="DIR", help=meaning)
     meaning = "which codec, by the name it is registered under; default: %(default)s"
     parser.add_argument("--codec", default=DEFAULT_CODEC, metavar="NAME", help=meaning)
@@ -84,9 +84,9 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=meaning)
     meaning = "start with the weights of a checkpoint, of the same codec and settings"
     parser.add_argument("--from", dest="source", type=Path, metavar="CKPT", help=meaning)
-    meaning = "how long: on one core five minutes, an hour, nine hours; or days on a GPU; default: %(default)s"
+    meaning = "how long: five minutes of a core, an hour, nine hours or a GPU (neither tried); default: %(default)s"
     parser.add_argument("--preset", default=DEFAULT_PRESET, choices=PRESETS, help=meaning)
-    meaning = f"an error: squared, or one minus MS-SSIM, with crops of {MS_SSIM_CROP} or more; default: %(default)s"
+    meaning = f"an error: squared, or one minus MS-SSIM, by default in crops of {MS_SSIM_CROP}; default: %(default)s"
     parser.add_argument("--loss", default=LOSSES[0], choices=LOSSES, help=meaning)
     meaning = f"lambda, the weight of distortion against bits, of a codec with one rate (default: {LMBDA})"
     parser.add_argument("--lambda", "--lmbda", dest="lmbda", type=float, metavar="L", help=meaning)
@@ -94,13 +94,13 @@ def add_parser(commands: argparse._SubParsersAction, form: dict) -> None:
     meaning = "crops in a step, over all devices (default: the preset's)"
     parser.add_argument("--batch", type=int, metavar="B", help=meaning)
     parser.add_argument("--crop", type=int, metavar="PIXELS", help="their size (default: the preset's)")
-    meaning = "parts of its batch that a device takes one after the other: less memory, the same result; default: 1"
+    meaning = "parts of its batch that a device takes in turn: less memory, the same up to rounding; default: 1"
     parser.add_argument("--accumulate", type=int, metavar="K", help=meaning)
     meaning = "times all learning rates (default: the preset's, mostly 1)"
     parser.add_argument("--learning-rate-factor", type=float, metavar="F", help=meaning)
-    meaning = "the end over which learning rates fall: a share of the steps, or, above 1, their number"
+    meaning = "steps at the end in which learning rates fall: up to 1 a share (default: the preset's)"
     parser.add_argument("--decay", type=float, metavar="D", help=meaning)
-    meaning = "what a step leaves of the mean of the weights, which is what is saved; 0: the last step's weights"
+    meaning = "what a step leaves of the weights' mean, which is saved; 0: only the last ones (default: the preset's)"
     parser.add_argument("--average", type=float, metavar="A", help=meaning)
     meaning = "all chance follows from it; default: %(default)s"
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=meaning)

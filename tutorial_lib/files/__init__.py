@@ -1,1 +1,1 @@
-"""What lies on the ground floor: picture files, images as tensors, checkpoints, and writing files whole."""
+"""What all else builds on: picture files, images as tensors, checkpoints, and writing files whole."""
