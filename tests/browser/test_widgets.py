@@ -44,8 +44,6 @@ WATCH = """cell => {
 }"""
 
 
-SLOW = {"00_tour"}  # a photo that is chosen there is first encoded six times
-
 # Least, most, step and now; what its ARIA attributes say is rounded.
 POSITIONS = """target => {
     const {range, step} = target.noUiSlider.options;
@@ -116,7 +114,6 @@ def test_widget(name: str, index: int, lab, note, screenshots: Path) -> None:
     for choice in cell.locator("select").all():
         now = choice.input_value()
         others = [each for each in choice.locator("option").all_inner_texts() if each != now]
-        others = others[:1] if name in SLOW else others
         note(name, label(choice.locator("xpath=..")), list(redraws(choice.select_option, [*others, now])))
     cell.screenshot(path=screenshots / f"{name}_{index}.png")
     page.wait_for_function("() => watch.shows(true)")

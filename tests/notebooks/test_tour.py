@@ -103,6 +103,7 @@ def test_the_widget_has_a_figure_for_each_quality(crop: torch.Tensor, capsys: py
     assert slide is not None
     pages = [slide(quality) for quality in tour.QUALITIES]
     assert len(set(pages)) == len(pages) and all(page.startswith('<img alt="Side by side') for page in pages)
+    assert all(slide(quality) is page for quality, page in zip(tour.QUALITIES, pages, strict=True))  # made once
 
 
 def test_without_widgets_a_sentence(monkeypatch, capsys: pytest.CaptureFixture[str], crop: torch.Tensor) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, cast
@@ -19,7 +18,6 @@ from IPython.display import display
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from tutorial_lib import laplace
 from tutorial_lib.codec import Codec
@@ -77,7 +75,7 @@ def draw_stop(each: Stop) -> tuple[plt.Figure, str]:
 
 
 def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
-    """Display a widget: choose a photo, bundled or your own, and pull the quality's slider. Computes for a while first.
+    """Display a widget: choose a photo, bundled or your own, and pull the quality's slider.
 
     Gives what the slider calls, quality -> HTML, or None, after a sentence, where ipywidgets is not installed.
     """
@@ -89,19 +87,18 @@ def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
     names = widgets.Dropdown(options=PHOTOS, value="chelsea", description="photo")
     upload = widgets.FileUpload(accept="image/*", multiple=False, description="or your own")
     view = widgets.HTML()
-    drawn = finished(photo("chelsea") if image is None else image)
+    page = pages_of(photo("chelsea") if image is None else image)
 
     def redraw(*_: Any) -> None:
-        view.value = drawn[slider.value].replace("<img", '<img style="max-width: 100%"')  # never wider than the page
+        view.value = page(slider.value).replace("<img", '<img style="max-width: 100%"')  # never wider than the page
 
     def take(read: Callable[[], Tensor]) -> None:
-        view.value = "computing …"
+        nonlocal page
         try:
-            drawn.update(finished(read()))
+            page = pages_of(read())
+            redraw()
         except ValueError as error:
             view.value = str(error)
-        else:
-            redraw()
 
     def take_upload(change: Any) -> None:
         if files := change["new"]:  # ipywidgets 7, which Colab has, gives them by their names
@@ -113,17 +110,20 @@ def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
     upload.observe(take_upload, "value")
     redraw()
     display(widgets.VBox([widgets.HBox([names, upload]), slider, view, focus_ring(widgets)]))
-    return drawn.__getitem__
+    return lambda quality: page(quality)
 
 
-def finished(image: Tensor) -> dict[int, str]:
-    """{quality: its figure as HTML}, with a progress bar."""
-    pages = {}
-    for quality in tqdm(QUALITIES, desc="qualities", unit="picture", file=sys.stdout, leave=False):
+def pages_of(image: Tensor) -> Callable[[int], str]:
+    """quality -> its figure as HTML. Each is made when it is first asked for, which takes less than a second."""
+
+    @cache
+    def page(quality: int) -> str:
         figure, alt = draw_stop(stop(image, quality))
-        pages[quality] = image_element(*picture_file(figure), alt)
+        html = image_element(*picture_file(figure), alt)
         plt.close(figure)
-    return pages
+        return html
+
+    return page
 
 
 def uploaded(data: bytes) -> Tensor:
