@@ -30,7 +30,7 @@ from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT
 
 AROUND = 2  # reach of one half of a checkerboard, and of `Level.end`
 LAST = 2  # reach of the finest level's last features
-KEPT = 320 << 20  # bytes of the features that a level begins with, at most about
+KEPT = 256 << 20  # bytes of the features that a level begins with, at most about
 
 
 @torch.no_grad()
