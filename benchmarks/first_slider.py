@@ -42,12 +42,10 @@ def main() -> None:
             "JUPYTER_RUNTIME_DIR": f"{folder}/runtime",
             "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/workspaces",
         }
-        signal.signal(signal.SIGUSR1, lambda *_: None)
         lab = subprocess.Popen(
             ["make", "lab"], cwd=f"{folder}/course", env=environment, stdout=-3, stderr=-3, start_new_session=True
         )
-        signal.pause()  # until the browser is done
-        os.killpg(lab.pid, signal.SIGTERM)
+        signal.signal(signal.SIGUSR1, lambda *_: os.killpg(lab.pid, signal.SIGTERM))  # by the browser, when it is done
         lab.wait()
 
 

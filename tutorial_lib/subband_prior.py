@@ -31,7 +31,7 @@ from tutorial_lib.rans import BitstreamError, Decoder, encode_with_positions
 from tutorial_lib.subband_networks import Level, LowPass, Pass, SymbolCallback
 from tutorial_lib.table_offsets import Counts, from_byte, shifted, to_byte
 from tutorial_lib.wavelet import band_sizes, join, join_whole, sizes
-from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, check, self_test, self_test_once, straight
+from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, check, self_test_once, straight
 
 
 class Coefficients(NamedTuple):
@@ -204,7 +204,7 @@ class SubbandPrior(Prior):
         check(self)
         if not all(table.values.isfinite().all() for table in self.tables):
             raise ValueError("a quality's log-scales are NaN or infinite: the weights have diverged.")
-        self_test(self.saved.device)
+        self_test_once(self.saved.device)
 
     @torch.no_grad()
     def compress(self, y: Coefficients, condition: Tensor | None = None) -> list[list[bytes]]:

@@ -149,9 +149,7 @@ def overwrite(value) -> bool:
 
 
 @pytest.mark.parametrize(("stem", "name"), EXERCISES)
-def test_whoever_overwrites_what_was_given_is_told(
-    exercises, stem: str, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_whoever_overwrites_what_was_given_is_told(exercises, stem: str, name: str) -> None:
     overwritten = []
 
     def spoil(function: Callable) -> Callable:

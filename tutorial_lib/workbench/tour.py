@@ -114,7 +114,7 @@ def explore(image: Tensor | None = None) -> Callable[[int], str] | None:
 
 
 def pages_of(image: Tensor) -> Callable[[int], str]:
-    """quality -> its figure as HTML. Each is made when it is first asked for, which takes less than a second."""
+    """quality -> its figure as HTML. Each is made when it is first asked for, which takes about a second."""
 
     @cache
     def page(quality: int) -> str:
