@@ -212,6 +212,28 @@ def test_gradients_pass_through_rounding() -> None:
         assert F.cosine_similarity(ours.flatten(), real.flatten(), dim=0) > 0.99
 
 
+@pytest.mark.parametrize("options", [{}, {"slope": 1.0}, {"output": True}])
+def test_a_layer_that_is_not_learned_gives_its_inputs_the_same_gradients(options: dict) -> None:
+    """All but where the result is 0: there the sign before rounding is lost."""
+
+    def numbers_and_gradients(made: WholeLayer) -> tuple[Tensor, tuple[Tensor, ...]]:
+        wide, narrow = activations(1, 8, 22, 25).requires_grad_(), activations(1, 6, 41, 47, seed=1).requires_grad_()
+        plus = activations(1, 12, 20, 23, seed=2).requires_grad_()
+        y = made(wide, narrow, torch.full((1, 1, 1, 1), 30.0), plus=plus, whole=True)
+        at = torch.randn(y.shape, generator=torch.Generator().manual_seed(3)) * (y.detach() != 0)
+        return y, torch.autograd.grad(y, (wide, narrow, plus), at)
+
+    gain = 12.0 if "output" in options else 0.3  # so that some are clamped
+    made = layer(12, (8, 3, 1), (6, 3, 2), (1, 1, 1), gain=gain, **options)
+    y, wanted = numbers_and_gradients(made)
+    for parameter in made.parameters():
+        parameter.requires_grad_(False)
+    alike, gradients = numbers_and_gradients(made)
+    assert torch.equal(y, alike) and 0.01 < float((y.abs() == y.abs().max()).float().mean()) < 0.9
+    for mine, theirs in zip(gradients, wanted, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_straight_is_the_rounded_value_to_the_bit() -> None:
     x = torch.tensor([0.3, 1e6 + 0.3, -7.6], requires_grad=True)
     y = straight(x, x.detach().round())

@@ -19,11 +19,13 @@ coarser level's features reach, halved positions counted twice.
 """
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, WholeLayer, round_to, straight
@@ -58,16 +60,20 @@ class Pass(NamedTuple):
 SymbolCallback = Callable[[Pass, Tensor, Tensor], Tensor]
 
 
-def logarithm_table() -> Tensor:
-    """log(1 + n/256) in units of activations, rounded; no entry is near a half, where machines might differ."""
-    n = torch.arange(LOGARITHMS, dtype=torch.float64)
-    return torch.round(torch.log1p(n / OUTPUT_UNIT) * UNIT).float()
+@cache
+def logarithm_table() -> NDArray[np.float32]:
+    """log(1 + n/256) in units of activations, rounded; no entry is near a half, where machines might differ.
+
+    (LOGARITHMS,). Many modules begin with it, so it is computed once.
+    """
+    n = np.arange(LOGARITHMS, dtype=np.float64)
+    return np.rint(np.log1p(n / OUTPUT_UNIT) * UNIT).astype(np.float32)
 
 
 def signed_logarithm_table() -> Tensor:
     """The same for n from 1 − LOGARITHMS to LOGARITHMS − 1, with the sign of n."""
     table = logarithm_table()
-    return torch.cat([-table[1:].flip(0), table])
+    return torch.tensor(np.concatenate([-table[:0:-1], table]))
 
 
 class Logarithms(nn.Module):

@@ -411,7 +411,7 @@ class TransformCodec(nn.Module):
             raise ValueError(f"{path} holds more weights than there is memory for.") from error
         try:
             codec.load_state_dict(state)
-            codec._check()
+            codec.eval()._check()
         except RuntimeError as error:  # PyTorch's: it names every weight that does not fit
             reason = f"its weights are not those of {metadata['codec']} with the settings that it names"
             raise ValueError(f"{path} cannot be used as a checkpoint: {reason}.") from error
@@ -421,7 +421,7 @@ class TransformCodec(nn.Module):
             raise ValueError(f"{path} holds no coding tables; call build_coder() before saving.")
         if metadata.get("fingerprint", "") not in ("", codec.fingerprint()):
             raise ValueError(f"{path} is damaged, or of another version: its fingerprint is not that of its weights.")
-        return codec.eval()
+        return codec
 
     def _check(self) -> None:
         """Raise ValueError for weights that are not finite, or with which a decoder might not follow the encoder."""

@@ -29,6 +29,7 @@ from functools import cache, reduce
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 UNIT = 64.0  # of activations: the number n stands for n / 64
 LIMIT = 1023.0  # of activations, in units
@@ -86,13 +87,22 @@ class WholeLayer(nn.Module):
 
     def forward(self, *xs: Tensor, plus: Tensor | None = None, whole: bool) -> Tensor:
         """Inputs (B, C_n, h_n, w_n), in units; plus: like the sum, in units -> the layer's output, see above."""
-        weights, bias = self._kept_weights() if whole else (list(self.weights), self.bias * UNIT)
+        if whole and not self._learning():
+            return _Frozen.apply(self, plus, *xs) if torch.is_grad_enabled() else self._exact(xs, plus)
+        weights, bias = self.whole_weights() if whole else (list(self.weights), self.bias * UNIT)
         terms = list(zip(xs, weights, self.strides, strict=True))  # summed: to join the inputs costs more
-        if whole and not torch.is_grad_enabled():
-            return self._finished_in_place(_exact_sum(terms, bias, plus))
         biases = [bias, *[None] * (len(terms) - 1)]
         total = reduce(torch.add, [F.conv2d(x, w, b, stride) for (x, w, stride), b in zip(terms, biases, strict=True)])
         return self._finished(total if plus is None else total + plus, whole)
+
+    def _learning(self) -> bool:
+        """Are gradients of its parameters wanted?"""
+        return torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
+
+    def _exact(self, xs: Sequence[Tensor], plus: Tensor | None) -> Tensor:
+        """In whole numbers, without gradients."""
+        weights, bias = self._kept_weights()
+        return self._finished_in_place(_exact_sum(list(zip(xs, weights, self.strides, strict=True)), bias, plus))
 
     def _finished(self, total: Tensor, whole: bool) -> Tensor:
         if self.output:
@@ -112,13 +122,18 @@ class WholeLayer(nn.Module):
     def _kept_weights(self) -> tuple[list[Tensor], Tensor]:
         """`whole_weights`, made anew when parameters or the mode have changed since."""
         parameters = [*self.weights, self.bias]
-        learning = torch.is_grad_enabled() and any(p.requires_grad for p in parameters)
-        if learning or any(p.is_inference() for p in parameters):
+        if any(p.is_inference() for p in parameters):
             return self.whole_weights()
         version = [(p._version, p.data_ptr()) for p in parameters]
         if self._kept is None or self._kept[0] != version:
             self._kept = version, self.whole_weights()
         return self._kept[1]
+
+    @torch.no_grad()
+    def made_anew(self) -> tuple[list[Tensor], Tensor]:
+        """`whole_weights`, of the parameters as they are now, and kept for what follows."""
+        self._kept = None
+        return self._kept_weights()
 
     def train(self, mode: bool = True) -> "WholeLayer":
         self._kept = None  # whoever writes to `.data` leaves no trace, but changes the mode
@@ -155,6 +170,42 @@ class WholeLayer(nn.Module):
         return straight(weight, m / scale)
 
 
+class _Frozen(torch.autograd.Function):
+    """A `WholeLayer` in whole numbers whose weights are not learned, with gradients of its inputs: straight through.
+
+    They need only what came out. Where that is 0, what was rounded counts as negative.
+    """
+
+    @staticmethod
+    def forward(ctx, layer: WholeLayer, plus: Tensor | None, *xs: Tensor) -> Tensor:
+        y = layer._exact(xs, plus)
+        ctx.save_for_backward(y)
+        ctx.layer, ctx.shapes = layer, [x.shape for x in xs]
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (y,), layer = ctx.saved_tensors, ctx.layer
+        limit = OUTPUT_LIMIT if layer.output else LIMIT
+        grad = torch.ops.aten.hardtanh_backward(grad, y, -limit, limit)
+        if layer.output:
+            grad = grad / UNIT
+        elif layer.slope < 1:
+            grad = torch.ops.aten.leaky_relu_backward(grad, y, layer.slope, True)
+        weights, _ = layer._kept_weights()
+        each = zip(ctx.needs_input_grad[2:], ctx.shapes, weights, layer.strides, strict=True)
+        xs = [_input_gradient(shape, w, grad, stride) if wanted else None for wanted, shape, w, stride in each]
+        return None, grad if ctx.needs_input_grad[1] else None, *xs
+
+
+def _input_gradient(shape: torch.Size, weight: Tensor, grad: Tensor, stride: int) -> Tensor:
+    """Of a convolution: like its input, channels last, as the one of `torch.nn.grad` is not, which takes longer."""
+    x = torch.empty(shape, dtype=grad.dtype, device=grad.device, memory_format=torch.channels_last)
+    args = [stride, stride], [0, 0], [1, 1], False, [0, 0], 1, [True, False, False]
+    return torch.ops.aten.convolution_backward(grad, x, weight, None, *args)[0]
+
+
 def _exact_sum(terms: Sequence[tuple[Tensor, Tensor, int]], bias: Tensor, plus: Tensor | None) -> Tensor:
     """The sum of convolutions, bias (C,) and plus, of whole numbers: in any order, so what is small comes first.
 
@@ -182,7 +233,7 @@ def check(network: nn.Module) -> None:
     """Raise ValueError unless all sums in all layers of a network are exact, whatever comes in."""
     for module in network.modules():
         if isinstance(module, WholeLayer):
-            weights, bias = module.whole_weights()
+            weights, bias = module.made_anew()
             unit = torch.stack([_unit(t) for t in (*weights, bias)]).amin(dim=0)  # (C,), of all terms of a sum
             if not bool((largest_sums(weights, bias) / unit < EXACT).all()):
                 raise ValueError("a network's sums could go beyond 2^24, where float32 is not exact.")

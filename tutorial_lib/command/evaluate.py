@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -297,6 +296,8 @@ def _bar(total: int) -> tqdm:
 
 def _versions() -> dict[str, str | None]:
     """Whose code has made these numbers."""
+    from importlib.metadata import PackageNotFoundError, version
+
     import PIL
     import torch
     from PIL import features
