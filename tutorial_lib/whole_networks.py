@@ -173,7 +173,7 @@ class WholeLayer(nn.Module):
 class _Frozen(torch.autograd.Function):
     """A `WholeLayer` in whole numbers whose weights are not learned, with gradients of its inputs: straight through.
 
-    They need only what came out. Where that is 0, what was rounded counts as negative.
+    They need only what came out, and the weights.
     """
 
     @staticmethod
@@ -192,7 +192,7 @@ class _Frozen(torch.autograd.Function):
         if layer.output:
             grad = grad / UNIT
         elif layer.slope < 1:
-            grad = torch.ops.aten.leaky_relu_backward(grad, y, layer.slope, True)
+            grad = torch.where(y.signbit(), grad * layer.slope, grad)  # a negative number rounded to 0 is −0
         weights, _ = layer._kept_weights()
         each = zip(ctx.needs_input_grad[2:], ctx.shapes, weights, layer.strides, strict=True)
         xs = [_input_gradient(shape, w, grad, stride) if wanted else None for wanted, shape, w, stride in each]
