@@ -27,7 +27,7 @@ from tutorial_lib.wavelet import colour_matrix, sizes, split, turn_colours
 LARGEST, DEEPEST = 1024, 16  # no file shall make us set aside memory without end
 WHOLE = 2**20  # pixels of a picture that is coded whole: a little faster than in tiles, and just as small
 # Bytes that coding takes: a pixel coded whole, a pixel in a gradient of the search, tiles, and a pixel in tiles.
-PER_WHOLE, PER_SEARCHED, PER_TILE, PER_PIXEL = 560, 2700, 400 << 20, 16
+PER_WHOLE, PER_SEARCHED, PER_TILE, PER_PIXEL = 560, 2100, 400 << 20, 16
 
 
 class WaveletAnalysis(nn.Module):

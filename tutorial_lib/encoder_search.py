@@ -44,7 +44,7 @@ ERRORS = laplace.CODING_WEIGHT / laplace.TRAINING_WEIGHT  # times λ: what an er
 MOMENTUM = 0.4  # μ
 PRICE = ERRORS * DISTORTION_WEIGHT  # of a squared error of one step, in bits
 DEFAULT_EFFORT = 2  # 3.8 core-seconds for 768 × 512 (`benchmarks/effort.py`)
-PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.7 GB of memory for a million of them
+PIECE, MARGIN = 768, 96  # pixels: a gradient takes 2.1 GB of memory for a million of them
 
 
 Network = TypeVar("Network", bound=nn.Module)

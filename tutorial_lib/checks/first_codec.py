@@ -100,8 +100,7 @@ def header(function) -> str:
     ]
     for name, width, height, lengths in cases:
         strings = tuple(bytes(length) for length in lengths)
-        stream = Stream(width, height, "0123456789abcdef", strings, name)
-        data = pack(stream)
+        data = pack(Stream(width, height, "0123456789abcdef", strings, name, required=1))  # byte 19 is no count of all
         answer = call(function, data)
         try:
             got_width, got_height, got_lengths = answer

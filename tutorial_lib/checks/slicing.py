@@ -43,9 +43,12 @@ def decodable(function) -> str:
             answer = call(function, [list(wanted) for wanted in needs], list(lost))
             case = f"{name}, needs = {needs}, lost = {lost}"
             try:
-                left = [int(k) for k in answer]
+                given = list(answer)
+                left = [int(k) for k in given]
             except (TypeError, ValueError, RuntimeError):
                 raise Wrong(f"A list of slices is asked for, not {short(answer)}.") from None
+            if any(k != n for k, n in zip(left, given, strict=True)):
+                raise Wrong(f"{case}: slices have whole numbers, unlike {given}.")
             right = _left(needs, lost)
             if left == right:
                 continue

@@ -74,6 +74,7 @@ WRONG = [
     ("header", VARINT.replace("21 + d[20]", "32"), "is not always 11 bytes long"),
     ("header", VARINT.replace("enumerate(pieces)", "enumerate(pieces[::-1])"), "are the lowest ones"),
     ("header", VARINT.replace("at += 2", "at += 0"), "two bytes of checksum"),
+    ("header", VARINT.replace("d[18]", "d[19]"), "How many there are is the byte at offset 18."),
     ("header", HEADER + "return struct.unpack_from('<HH', d, 6)", "(width, height, [lengths]) is asked for"),
     ("dead_zone", "def quantize(y, o): return (y + o).floor()", "Negative numbers go down instead of towards 0"),
     ("dead_zone", "def quantize(y, o): return y.round()", "this is plain rounding"),

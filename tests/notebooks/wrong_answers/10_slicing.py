@@ -31,6 +31,7 @@ WRONG = [
         "    return [k for k in reversed(range(len(needs))) if k not in gone]",
         "not in ascending order",
     ),
+    ("decodable", LEFT + "[k + 0.1 for k in range(len(needs)) if k not in lost]", "slices have whole numbers"),
     ("decodable", LEFT + "len(needs)", "A list of slices is asked for, not 4."),
     ("decodable", LEFT + "[]", "can still be decoded, you say []"),
     ("slices_within", FIT + "sum(t <= budget for t in accumulate(sizes))", "z's string is no slice"),
