@@ -77,6 +77,32 @@ def test_an_older_files_owner_stays(tmp_path: Path) -> None:
     assert (path.stat().st_uid, path.stat().st_gid, mode_of(path)) == (1234, 2345, 0o640)
 
 
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="the system has no such attributes")
+def test_what_users_have_attached_to_an_older_file_stays(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"older")
+    try:
+        os.setxattr(path, "user.rating", b"5")
+    except OSError:
+        pytest.skip("the file system has no such attributes")
+    os.setxattr(path, "user.empty", b"")
+    path.chmod(0o640)
+    for data in (b"newer", b"newest"):
+        atomic_write(path, data)
+        assert path.read_bytes() == data and mode_of(path) == 0o640
+        assert {name: os.getxattr(path, name) for name in os.listxattr(path) if name.startswith("user.")} == {
+            "user.rating": b"5",
+            "user.empty": b"",
+        }
+
+    def refuse(*_: object) -> None:
+        raise OSError("no room for attributes")
+
+    monkeypatch.setattr(os, "setxattr", refuse)  # they cost no file
+    atomic_write(path, b"last")
+    assert path.read_bytes() == b"last" and os.listxattr(path) == []
+
+
 def test_another_users_file_is_not_made_ones_own(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"older")

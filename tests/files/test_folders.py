@@ -45,6 +45,15 @@ def photo(path: Path, deep: bool = False) -> None:
     Image.fromarray(np.full((4, 5), 1000 if deep else 100, np.uint16 if deep else np.uint8)).save(path)
 
 
+def test_a_link_to_itself_is_named_and_left_out(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("b.png")
+    said: list[str] = []
+    read = dict(read_photos(photos_in(tmp_path), lambda width, height: None, said.append))
+    assert [(path.name, picture is not None) for path, picture in read.items()] == [("a.png", True), ("b.png", False)]
+    assert len(said) == 1 and said[0].startswith("'b.png' is left out: ")
+
+
 def test_unreadable_kinds_are_counted(tmp_path: Path, without_plugins) -> None:
     photo(tmp_path / "a.png")
     for name in ("b.heic", "c.HEIC", "d.jxl", "e.NEF", "f.exr", "g.txt", ".DS_Store"):

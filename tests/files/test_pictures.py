@@ -80,6 +80,19 @@ class TestPng:
         assert np.array_equal(pixels, np.broadcast_to(np.where(values == clear, 255, expected), pixels.shape))
         assert notes[-1:] == [s.ON_WHITE]
 
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    @pytest.mark.parametrize("colour_type", [0, 2])
+    def test_of_a_transparent_value_only_the_low_bits_count(self, read, make, bits: int, colour_type: int) -> None:
+        if colour_type == 2 and bits < 8:
+            return
+        top = 2**bits - 1
+        values = np.random.default_rng(1).integers(0, top + 1, (5, 7, 1 + colour_type))
+        for clear in (values[2, 3], values[0, 0] ^ 1):
+            key = struct.pack(f">{len(clear)}H", *(clear | 0xFFFF & ~top).tolist())
+            Path("clear.png").write_bytes(make.png(values, bits, colour_type, (b"tRNS", key)))
+            expected = np.where((values == clear).all(-1, keepdims=True), 255, values * 255 // top)
+            assert np.array_equal(read("clear.png")[0], np.broadcast_to(expected, (5, 7, 3)))
+
     @pytest.mark.parametrize("bits", [8, 16])
     def test_rgb_with_one_transparent_colour(self, read, make, bits: int) -> None:
         values = np.random.default_rng(1).integers(0, 2**bits, (5, 7, 3))
@@ -173,6 +186,63 @@ def test_an_image_with_a_palette_of_its_own() -> None:
     assert np.array_equal(to_rgb8(image)[0], np.full((2, 4, 3), [3, 4, 5]))
 
 
+def test_a_bmp_of_16_bits_with_transparency(read) -> None:
+    values = np.random.default_rng(1).integers(0, 65536, (5, 7), dtype=np.uint16)
+    rows = np.pad(values[::-1], ((0, 0), (0, 1))).astype("<u2").tobytes()
+    expected = np.stack([(values >> shift & 31) * (255 / 31) for shift in (10, 5, 0)], axis=-1)
+    alpha = (values >> 15)[..., None]
+    for mask, wanted in ((0x8000, expected * alpha + 255 * (1 - alpha)), (0, expected)):
+        for direction in (1, -1):  # from the lowest row on, or from the highest
+            fields = (124, 7, 5 * direction, 1, 16, 3, len(rows), 0, 0, 0, 0, 31 << 10, 31 << 5, 31, mask)
+            head = struct.pack("<2sI4xI", b"BM", 138 + len(rows), 138) + struct.pack("<IiiHHIIiiIIIIII", *fields)
+            Path("in.bmp").write_bytes(head + b"BGRs" + bytes(64) + rows)
+            pixels, notes = read("in.bmp")
+            assert np.abs(pixels[::direction] - wanted).max() <= 4 and notes == [s.ON_WHITE] * bool(mask)
+
+
+class TestPcx:
+    """Its palette is the last thing in the file."""
+
+    def test_cuts(self, read, refusal) -> None:
+        ramp = Image.linear_gradient("L").resize((90, 37))
+        for picture in (ramp, ramp.convert("RGB").quantize(40), ramp.convert("RGB"), ramp.convert("1")):
+            picture.save("in.pcx")
+            assert np.array_equal(read("in.pcx")[0], np.asarray(picture.convert("RGB")))
+            data = Path("in.pcx").read_bytes()
+            for cut in {*range(len(data) - 30, len(data)), *range(20, len(data), 41)}:
+                Path("in.pcx").write_bytes(data[:cut])
+                refusal("in.pcx")
+
+    def test_grey_without_a_palette(self, read, refusal) -> None:
+        Image.linear_gradient("L").save("in.pcx")
+        expected, data = read("in.pcx")[0], Path("in.pcx").read_bytes()[:-769]
+        Path("in.pcx").write_bytes(data)
+        assert "palette is missing" in refusal("in.pcx")
+        Path("in.pcx").write_bytes(data[:68] + b"\2\0" + data[70:])  # the header says that it is grey
+        assert np.array_equal(read("in.pcx")[0], expected)
+
+    def test_pixels_that_look_like_a_palette(self, refusal) -> None:
+        noise = np.random.default_rng(1).integers(0, 190, (40, 90), dtype=np.uint8)
+        noise[-9, :] = 12
+        Image.fromarray(noise).save("in.pcx")
+        data = Path("in.pcx").read_bytes()[:-769]
+        end = max(n for n in range(len(data)) if data[n] == 12) + 769
+        Path("in.pcx").write_bytes(data[: min(end, len(data))].ljust(end, b"\0"))
+        assert "damaged" in refusal("in.pcx")
+
+    def test_several_in_one_file(self, read, refusal) -> None:
+        pages = [Image.linear_gradient("L").resize((20, 10)).convert("RGB").quantize(n) for n in (4, 9)]
+        files = []
+        for page in pages:
+            page.save("in.pcx")
+            files.append(Path("in.pcx").read_bytes())
+        places = (16, 16 + len(files[0]))
+        Path("one.dcx").write_bytes(struct.pack("<IIII", 0x3ADE68B1, 16, 0, 0) + files[0])
+        assert np.array_equal(read("one.dcx")[0], np.asarray(pages[0].convert("RGB")))
+        Path("two.dcx").write_bytes(struct.pack("<IIII", 0x3ADE68B1, *places, 0) + b"".join(files))
+        assert "several" in refusal("two.dcx")
+
+
 def psd(mode: int, planes: np.ndarray, layers: int = 0) -> bytes:
     count, height, width = planes.shape
     record = struct.pack(">4iHhIhIhI", 0, 0, height, width, 3, *(n for c in range(3) for n in (c, 2 + height * width)))
@@ -210,6 +280,27 @@ def test_jpeg_2000(read) -> None:
     assert np.array_equal(pixels[..., 0], np.rint(values / 257)) and notes == [s.TO_8_BITS]
     Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB").save("rgb.jp2", irreversible=False)
     assert read("rgb.jp2")[1] == []
+
+
+@pytest.mark.parametrize("tiles", [{}, {"tile_size": (32, 32)}])
+@pytest.mark.parametrize("rate", [1, 60])
+def test_cuts_of_jpeg_2000(read, refusal, tiles: dict, rate: int) -> None:
+    """OpenJPEG draws a tile without data in grey, and says nothing."""
+    picture = Image.linear_gradient("L").resize((90, 70)).convert("RGB")
+    picture.save("in.j2k", irreversible=True, quality_mode="rates", quality_layers=[rate], **tiles)
+    data = Path("in.j2k").read_bytes()
+    whole = read("in.j2k")[0]
+    markers = [n for n in range(len(data)) if data[n : n + 2] in (b"\xff\x90", b"\xff\x93")]
+    for cut in {*markers, *(n + 2 for n in markers), *range(12, len(data) - 2, 7)}:
+        Path("cut.j2k").write_bytes(data[:cut])
+        refusal("cut.j2k")
+        Path("cut.j2k").write_bytes(data[:cut] + b"\xff\xd9")
+        refusal("cut.j2k")
+    Path("cut.j2k").write_bytes(data[:-2])
+    try:
+        assert np.array_equal(read("cut.j2k")[0], whole)
+    except ValueError:  # OpenJPEG may insist on the end marker
+        pass
 
 
 def test_kinds_whose_deep_samples_say_no_scale(refusal) -> None:

@@ -1,7 +1,8 @@
 """Files that appear complete or not at all, also when the machine goes down. Starts without PyTorch.
 
 The bytes go into an unfinished file in the same folder, `.<machine>-<process>-<random>.unfinished`, and from there to
-the disk; then it takes the name that was asked for. What a file of that name was stays: its permissions and its owner.
+the disk; then it takes the name that was asked for. What a file of that name was stays: its permissions, its owner, and
+what users have attached to it (extended attributes, where the system has them: `user.…`).
 Where it may not be written to, it is not replaced, either. Its other names (hard links) keep the older bytes.
 
 A process that was killed leaves its unfinished file behind. The next one that writes into the folder removes it.
@@ -14,6 +15,7 @@ import re
 import secrets
 import stat
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 NAME = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.unfinished")
@@ -37,6 +39,7 @@ def atomic_write(path: Path, data: bytes, force: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         if older is not None:
+            _copy_attributes(target, unfinished)
             _make_alike(unfinished, older)
         os.replace(unfinished, target)
     except BaseException:
@@ -55,6 +58,16 @@ def check_replaceable(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if os.name == "posix" and os.geteuid() not in (0, os.stat(path).st_uid):
         raise PermissionError(errno.EPERM, "it is another user's, and would become yours; delete it first", str(path))
+
+
+def _copy_attributes(source: Path, target: Path) -> None:
+    """Those that users have given it; others are the system's affair."""
+    if not hasattr(os, "listxattr"):
+        return
+    with suppress(OSError):  # a file system without them, or one that may not be read
+        for name in os.listxattr(source):
+            if name.startswith("user."):
+                os.setxattr(target, name, os.getxattr(source, name))
 
 
 def _make_alike(path: Path, older: os.stat_result) -> None:

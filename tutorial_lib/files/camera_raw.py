@@ -11,6 +11,7 @@ CAMERA_RAW = (
     "export it as JPEG, PNG or TIFF first."
 )
 REDUCED, MASK = 1, 4  # flags of NewSubfileType
+OLD_REDUCED = 2  # of SubfileType
 SENSOR = (32803, 34892)  # photometric interpretations: a colour filter array, linear raw
 RAW_COMPRESSIONS = (32767, 32769, 32770, 34713, 65000, 65535)  # of Sony, Epson, Samsung, Nikon, Kodak, Pentax
 
@@ -19,14 +20,21 @@ def refuse_camera_raw(pages: list[Any]) -> None:
     """Raise Refused if the picture is raw, or if the first page is but a small copy of what is in the file."""
     first, subs = pages[0], [sub for page in pages[:4] for sub in (page.pages or ())]
     largest = max(first.imagewidth, first.imagelength)
-    whole = [p for p in subs if not number(p, 254) & (REDUCED | MASK)]
+    whole = [p for p in subs if is_whole(p)]
     is_raw = 50706 in first.tags  # DNGVersion
     is_raw |= any(number(p, 262) in SENSOR or number(p, 259) in RAW_COMPRESSIONS for p in (*pages, *subs))
     is_raw |= any(max(p.imagewidth, p.imagelength) > largest for p in whole)
     if is_raw:
         raise Refused(CAMERA_RAW)
-    if number(first, 254) & REDUCED and (whole or len(pages) > 1):
+    if not is_whole(first) and (whole or len(pages) > 1):
         raise Refused("its first picture is only a reduced copy of another one; export that as a file of its own.")
+
+
+def is_whole(page: Any) -> bool:
+    """Neither a reduced copy nor a mask, by NewSubfileType or, where there is none, by its forerunner."""
+    if 254 not in page.tags and number(page, 255) == OLD_REDUCED:
+        return False
+    return not number(page, 254) & (REDUCED | MASK)
 
 
 def number(page: Any, tag: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from tutorial_lib.files.picture_kinds import head_of
-from tutorial_lib.files.png import chunk_before_pixels
+from tutorial_lib.files.png import chunk_of
 from tutorial_lib.files.samples import Refused
 
 BROKEN = "Its colour profile is damaged, or made for pictures of another kind, so it was ignored."
@@ -194,7 +194,7 @@ def _of_codes(primaries: int, curve: int) -> bytes:
 
 def _cicp(image: Image.Image) -> bytes | None:
     """The profile of a PNG's cICP, b"" if that is sRGB, None if there is none; Pillow passes that chunk over."""
-    codes = _png_chunk(image, b"cICP")
+    codes = chunk_of(image, b"cICP")
     if codes is None or len(codes) != 4 or codes[0] == codes[1] == UNSPECIFIED:
         return None
     if codes[2] != 0 or codes[3] != 1:
@@ -225,15 +225,3 @@ def _of_jpeg2000(head: bytes) -> bytes | None:
     if head[at + 4] == 1 and number not in JPEG2000_PILLOWS:
         raise Refused(f"its colours are of a kind that this does not convert (JPEG 2000's number {number}).")
     return None
-
-
-def _png_chunk(image: Image.Image, wanted: bytes) -> bytes | None:
-    """A chunk that stands before the pixels."""
-    file = getattr(image, "fp", None)
-    if file is None:
-        return None
-    place = file.tell()
-    try:
-        return chunk_before_pixels(file, wanted)
-    finally:
-        file.seek(place)

@@ -31,7 +31,10 @@ def list_photos(folder: str | Path, say: Callable[[str], None] = lambda note: No
             ending = os.path.splitext(entry.name)[1].lower()
             if ending not in readable:
                 readable[ending] = opens(ending)
-            is_file = entry.is_file()
+            try:
+                is_file = entry.is_file()
+            except OSError:  # a link that leads to itself
+                is_file = False
             if not is_file and (not entry.is_symlink() or os.path.exists(entry.path)):
                 continue  # a link that leads nowhere is named by who tries to read it
             if readable[ending] and not entry.name.startswith("._"):

@@ -48,6 +48,21 @@ def end_of(image: Image.Image) -> int | None:
     return int(tile.offset) + image.height * ((image.width * bits + 7) // 8)
 
 
+def check_samples(file: IO[bytes], image: Image.Image, end: int) -> None:
+    """Raise Refused for samples above the highest that it names, which Pillow would clip. Ask before it is loaded."""
+    [tile] = image.tile  # type: ignore[attr-defined]
+    highest = tile.args[1] if isinstance(tile.args, tuple) else 0
+    if tile.codec_name != "ppm" or highest in (255, 65535):
+        return
+    place = file.tell()
+    file.seek(tile.offset)
+    data = file.read(end - tile.offset)
+    file.seek(place)
+    samples = np.frombuffer(data[: len(data) & ~1], ">u2") if highest > 255 else np.frombuffer(data, np.uint8)
+    if samples.size and samples.max() > highest:
+        raise Refused(f"it is damaged (it has samples above {highest}, which it calls the highest).")
+
+
 def another_follows(file: IO[bytes], end: int) -> bool:
     """Does the file go on with another portable map, as programs write films into pipes?"""
     file.seek(end)

@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
+from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
 from tutorial_lib.files.jpeg_xl import read_header
+from tutorial_lib.files.png import TOO_EARLY
 from tutorial_lib.files.samples import Refused
 
 HEIC, JPEG_XL, AVIF, RAW = "HEIC", "JPEG XL", "AVIF", "a camera's raw file"
@@ -27,7 +29,8 @@ ENDINGS = {
 }
 OTHER_PICTURES = (".exr", ".hdr", ".svg", ".svgz", ".xcf", ".kra", ".jxr", ".wdp", ".bpg", ".flif", ".pam", ".ai")
 PILLOWS_NAMES = {HEIC: "HEIF", JPEG_XL: "JXL", AVIF: "AVIF"}
-PSD_MULTICHANNEL = b"\0\7"
+PCX_HEADER, PCX_PALETTE, PCX_GREY = 128, 769, b"\2\0"
+SUN_32_BITS = b"\0\0\0\x20"
 TGA_MEANINGLESS, TGA_PREMULTIPLIED = (0, 1, 2), 4  # what its extension area may call the alpha
 PLUGINS = ("pillow_heif", "pillow_jxl")
 EXTRA = "install this package with its extra, photos (it brings pillow-heif and pillow-jxl-plugin)"
@@ -112,12 +115,41 @@ def is_reduced_by_pillow(image: Image.Image) -> bool:
 
 def refuse_what_pillow_misreads(image: Image.Image) -> None:
     """Raise Refused for kinds that Pillow, or a plugin, opens without a word and gets wrong. Ask before loading."""
-    if image.format == "PSD" and head_of(image, 26)[24:] == PSD_MULTICHANNEL:
-        raise Refused("its channels are inks that are not stated (Photoshop's multichannel mode).")
+    if image.format == "XBM":
+        raise Refused("it does not say which of its bits are black (an X bitmap, drawn in any two colours).")
+    if image.format == "SUN" and head_of(image, 16)[12:] == SUN_32_BITS:  # the filler stands first
+        raise Refused("its pixels have 32 bits (Sun raster), whose order Pillow mistakes; export it as PNG first.")
+    if image.format in ("PCX", "DCX"):
+        _refuse_pcx(image)
+    if image.format in ("JPEG", "MPO") and image.mode == "CMYK" and "adobe" not in image.info:
+        # Adobe's programs write the complement, and say so by their marker; Pillow takes that for granted
+        raise Refused("it does not say whether 0 is no ink or all of it (it is CMYK without Adobe's marker).")
     if image.format == "TGA" and image.mode in ("LA", "RGBA") and _alpha_of_tga(image) == TGA_PREMULTIPLIED:
         raise Refused("its colours are multiplied by its transparency already, which this does not undo for TGA.")
     if image.format == "JXL" and (header := read_header(head_of(image))) is not None and header.moves:
         raise Refused("it is an animation in JPEG XL, of which the last picture would be read; export the first.")
+
+
+def _refuse_pcx(image: Image.Image) -> None:
+    """Its palette stands at the end of the file, behind the pixels; where it is missing, Pillow makes it a grey one."""
+    file: Any = image.fp  # type: ignore[attr-defined]
+    [tile] = image.tile  # type: ignore[attr-defined]
+    place = file.tell()
+    file.seek(tile.offset - PCX_HEADER)
+    head, rest = file.read(PCX_HEADER), file.read()
+    file.seek(place)
+    if head[3] != 8 or head[65] != 1:  # bits of a sample, planes
+        return
+    if image.format == "DCX" and getattr(image, "n_frames", 1) > 1:
+        raise Refused("it holds several pictures with palettes, and Pillow would take the wrong one; export the first.")
+    if rest[-PCX_PALETTE : -PCX_PALETTE + 1] != b"\x0c":
+        if head[68:70] != PCX_GREY:
+            raise Refused("it is damaged (its palette is missing).")
+        return
+    try:  # what is taken for the palette may be pixels
+        Image.open(BytesIO(head + rest[:-PCX_PALETTE]), formats=["PCX"]).load()
+    except OSError:
+        raise Refused(TOO_EARLY) from None
 
 
 def has_unstated_alpha(image: Image.Image) -> bool:
@@ -126,6 +158,15 @@ def has_unstated_alpha(image: Image.Image) -> bool:
         return False
     no_bits = not head_of(image, 18)[17] & 0x0F  # of each pixel that are its alpha
     return no_bits or _alpha_of_tga(image) in TGA_MEANINGLESS
+
+
+def palette_alpha(image: Image.Image) -> bytes | None:
+    """The transparency of each colour in a TGA's palette, which Pillow passes over. Ask before it is loaded."""
+    palette = getattr(image, "palette", None)
+    if image.format != "TGA" or palette is None or palette.rawmode != "BGRA":
+        return None
+    means_something = head_of(image, 18)[17] & 0x0F and _alpha_of_tga(image) not in TGA_MEANINGLESS
+    return bytes(palette.palette[3::4]) if means_something else None
 
 
 def _alpha_of_tga(image: Image.Image) -> int | None:
@@ -152,6 +193,14 @@ def palette_size(image: Image.Image) -> int | None:
     layout = str(palette.rawmode or palette.mode)
     bytes_each = 2 if ";1" in layout else len(layout.partition(";")[0])
     return len(palette.palette) // bytes_each
+
+
+def part_of_gif(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """The box in which a GIF's first picture lies, if that is not all of its canvas. Ask before it is loaded."""
+    if image.format != "GIF" or not getattr(image, "tile", None) or image.tell():
+        return None
+    box: tuple[int, int, int, int] = image.tile[0].extents  # type: ignore[attr-defined]
+    return box if box != (0, 0, *image.size) else None
 
 
 def head_of(image: Image.Image, size: int = 1 << 16) -> bytes:

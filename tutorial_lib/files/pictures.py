@@ -1,7 +1,8 @@
 """Picture files of any kind in, upright 8-bit sRGB out, and into files again. Starts without PyTorch.
 
 `samples` says how samples become 8 bits, `tiff` and `pfm` what such files hold, `camera_raw` which are no pictures yet,
-`colour_profiles` how colours become sRGB, `orientation` which way is up, `picture_kinds` what Pillow needs help with.
+`colour_profiles` how colours become sRGB, `orientation` which way is up, `picture_kinds` what Pillow needs help with,
+`png`, `jpeg`, `jpeg2000`, `bmp` and `psd` what it passes over in these.
 What none of them reads right is refused: a picture that comes out is the right one, or a note says what was changed.
 """
 
@@ -14,15 +15,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
-from tutorial_lib.files import jpeg, png
+from tutorial_lib.files import bmp, jpeg, jpeg2000, png, psd
 from tutorial_lib.files.camera_raw import CAMERA_RAW
 from tutorial_lib.files.colour_profiles import LAB, profile_of, to_srgb
 from tutorial_lib.files.damaged_metadata import IGNORED, without_metadata
 from tutorial_lib.files.jpeg_xl import read_header
 from tutorial_lib.files.orientation import orientation_of, turn
-from tutorial_lib.files.pfm import another_follows, end_of, read_pfm
+from tutorial_lib.files.pfm import another_follows, check_samples, end_of, read_pfm
 from tutorial_lib.files.picture_kinds import (
     ENDINGS,
     JPEG_XL,
@@ -32,9 +33,12 @@ from tutorial_lib.files.picture_kinds import (
     how_to_open,
     is_reduced_by_pillow,
     kind_of,
+    palette_alpha,
     palette_size,
+    part_of_gif,
     refuse_what_pillow_misreads,
 )
+from tutorial_lib.files.png import chunk_of
 from tutorial_lib.files.samples import (
     CHANNELS_DROPPED,
     FEW_LEVELS,
@@ -58,6 +62,7 @@ DEEP_KINDS = (
     None,
 )  # those that Pillow reads right; None: a program has made the image
 DRAWINGS = ("EPS", "WMF")  # EPS is a program, which another program would run
+COVERED = "The first picture of the GIF covers only a part of its canvas; the rest became white."
 BEYOND = "Samples beyond 0 … 65,535 were clipped."
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it would say on stderr, a sentence says
@@ -122,9 +127,13 @@ def _of_pillow(
             if (ended := jpeg.with_end(file)) is not None:
                 image = _opened(ended)
         end = end_of(image) if image.format == "PPM" else None
+        if end is not None:
+            check_samples(file, image, end)
         picture, notes = to_rgb8(image)
         if image.format == "PNG":
             png.check_whole(file)
+        elif image.format == "JPEG2000":
+            jpeg2000.check_whole(file)
         elif image.format in ("JPEG", "MPO"):
             notes += jpeg.check_whole(file, image)
     several = _holds_several(image) or (end is not None and another_follows(file, end))
@@ -141,16 +150,29 @@ def to_rgb8(image: Image.Image) -> tuple[Image.Image, list[str]]:
         return _of_tiff(image.fp, lambda width, height: None)  # type: ignore[attr-defined]
     refuse_what_pillow_misreads(image)
     profile = profile_of(image)
+    if image.format == "PNG" and image.mode == "1" and (key := chunk_of(image, b"tRNS")):
+        image.info["transparency"] = 255 * (key[-1] & 1)  # only its lowest bit counts, but Pillow looks at all
     deep, layout = is_reduced_by_pillow(image), str(getattr(image, "tile", ""))
     low = _low_bytes(image) if deep and isinstance(image.info.get("transparency"), tuple) else None
-    no_alpha, count = has_unstated_alpha(image), palette_size(image)
+    no_alpha = has_unstated_alpha(image) or jpeg2000.has_unstated_channel(image) or psd.selections_of(image) > 0
+    signed = [SIGNED] * jpeg2000.is_signed(image)
+    count, alpha_of_bmp = palette_size(image), bmp.alpha_of(image)
+    covered = part_of_gif(image)
+    if (clear := palette_alpha(image)) is not None:
+        image.info["transparency"] = clear
     image.load()
     if image.mode == "P" and count is not None and count <= image.getextrema()[1]:  # type: ignore[operator]
         raise Refused(SHORT_PALETTE)  # Pillow would make up the other colours
     way_up, notes = (1, []) if image.format == "TIFF" else orientation_of(image)  # Pillow itself turns TIFF
+    notes = signed + notes
     if image.mode.startswith("I") or image.mode == "F":
         return _finish(_deep_samples(image), profile, way_up, notes)
     colours, alpha = _colours(image, layout) if low is None else _clear_at(image, low)
+    alpha = alpha_of_bmp or alpha
+    if covered is not None:  # the rest has no pixels; Pillow draws it in the first colour
+        inside = Image.new("L", image.size)
+        inside.paste(255 if alpha is None else alpha.crop(covered), covered)
+        alpha, notes = inside, [COVERED, *notes]
     notes = [TO_8_BITS] * deep + [CHANNELS_DROPPED] * no_alpha + notes
     return _finish((colours, None if no_alpha else alpha), profile, way_up, notes)
 
@@ -204,7 +226,7 @@ def _colours(image: Image.Image, layout: str = "") -> Colours:
     if image.format == "PNG" and image.mode in ("L", "RGB") and clear is not None:
         # the one colour that such a PNG may call transparent is given as in the file, and Pillow has scaled the rest
         scale = 85 if "L;2" in layout else 17 if "L;4" in layout else 1
-        parts = [value * scale for value in (clear if isinstance(clear, tuple) else (clear,))]
+        parts = [value % (255 // scale + 1) * scale for value in (clear if isinstance(clear, tuple) else (clear,))]
         image.info["transparency"] = tuple(parts) if isinstance(clear, tuple) else parts[0]
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or clear is not None:
         is_grey = image.mode in ("1", "L", "LA", "La")
@@ -212,6 +234,8 @@ def _colours(image: Image.Image, layout: str = "") -> Colours:
         return rgba.getchannel(0) if is_grey else rgba.convert("RGB"), rgba.getchannel(3)
     if image.mode in ("L", "RGB", "CMYK"):
         return image, None
+    if image.format == "PSD" and image.mode == "1":  # there, 1 is black
+        return ImageChops.invert(image.convert("L")), None
     return image.convert("L" if image.mode == "1" else "RGB"), None
 
 

@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
+from PIL import Image
+
 from tutorial_lib.files.samples import Refused
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -42,6 +44,18 @@ def chunk_before_pixels(file: IO[bytes], wanted: bytes, most: int = 64) -> bytes
             data = file.read(length)
             return data if file.read(4) == struct.pack(">I", zlib.crc32(kind + data)) else None
     return None
+
+
+def chunk_of(image: Image.Image, wanted: bytes) -> bytes | None:
+    """As `chunk_before_pixels`, of an image that has not been loaded yet; its file is left where it was."""
+    file: IO[bytes] | None = getattr(image, "fp", None)
+    if file is None:
+        return None
+    place = file.tell()
+    try:
+        return chunk_before_pixels(file, wanted)
+    finally:
+        file.seek(place)
 
 
 def check_whole(file: IO[bytes]) -> None:

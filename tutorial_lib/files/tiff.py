@@ -14,11 +14,11 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from tutorial_lib.files.camera_raw import MASK, REDUCED, number, refuse_camera_raw
+from tutorial_lib.files.camera_raw import is_whole, refuse_camera_raw
 from tutorial_lib.files.libtiff import heard_libtiff
 from tutorial_lib.files.orientation import TAG, TURNS, UPRIGHT
 from tutorial_lib.files.samples import CHANNELS_DROPPED, SEVERAL, SHORT_PALETTE, TO_8_BITS, Refused, Samples
-from tutorial_lib.files.tiff_parts import check_parts, unpacked
+from tutorial_lib.files.tiff_parts import UNDECODABLE, check_parts, unpacked
 
 PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_PAGES = 64  # looked at
@@ -230,7 +230,7 @@ def read_tiff(file: IO[bytes], check_size: Callable[[int, int], None]) -> tuple[
         page = Page(pages[0])
         check_size(page.page.imagewidth, page.page.imagelength)
         page.check_whole()
-        several = any(not number(p, 254) & (REDUCED | MASK) for p in pages[1:]) or _is_stack(tiff)
+        several = any(is_whole(p) for p in pages[1:]) or _is_stack(tiff)
         notes = [SEVERAL] * several
         notes += check_parts(page.page)
         if not page.is_pillows:
@@ -261,8 +261,8 @@ def _by_pillow(file: IO[bytes], page: Page) -> Image.Image:
         by_pillow = None
     with heard_libtiff() as said:
         image.load()  # which turns it
-    if page.photometric == YCBCR and said():  # elsewhere Pillow raises what is said
-        raise Refused("it is damaged (its pixels cannot be decoded).")
+    if (said() and page.photometric == YCBCR) or b"Decod" in said():  # most of what is said elsewhere, Pillow raises
+        raise Refused(UNDECODABLE)
     if by_pillow in list(TURNS):
         page.orientation, page.was_turned = 1, True
     colours = page._numbers(320)

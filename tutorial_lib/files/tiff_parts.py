@@ -1,7 +1,9 @@
 """The strips and tiles of a TIFF file: whether each is whole, and samples that are packed into bits. No PyTorch.
 
 libtiff makes up what a part lacks that ends too early, and leaves checksums alone. So parts of JPEG are looked at as
-JPEG files are, and those of Deflate are inflated to their end, where the checksum of their bytes stands (RFC 1950).
+JPEG files are, those of Deflate are inflated to their end, where the checksum of their bytes stands (RFC 1950), rows of
+fax codes are passed over, and so are PackBits. LZW, LZMA and Zstandard are libtiff's to judge: what it cannot decode it
+says, but a changed byte that decodes is a changed pixel, as in parts that are not compressed.
 """
 
 import zlib
@@ -16,14 +18,16 @@ from tutorial_lib.files import jpeg
 from tutorial_lib.files.png import TOO_EARLY, WRONG_CHECKSUM
 from tutorial_lib.files.samples import ROWS, Refused
 
-JPEG, DEFLATES, JPEG_TABLES = 7, (8, 32946), 347
+JPEG, DEFLATES, PACKBITS, JPEG_TABLES, T4_OPTIONS = 7, (8, 32946), 32773, 347, 292
+FAX = (2, 3, 4, 32771)
 LSB_FIRST = 2  # of FillOrder
+UNDECODABLE = "it is damaged (its pixels cannot be decoded)."
 
 
 def check_parts(page: Any) -> list[str]:
     """Notes on what is missing. Raises Refused where pixels would be made up. page: of tifffile, where all parts are.
 
-    It decodes again what is compressed as JPEG or by Deflate; other parts are the reader's to judge.
+    It decodes again what is JPEG, Deflate, fax or PackBits; other parts are the reader's to judge.
     """
     notes: list[str] = []
     if page.compression == JPEG:
@@ -34,6 +38,11 @@ def check_parts(page: Any) -> list[str]:
     elif page.compression in DEFLATES and page.fillorder != LSB_FIRST:
         for part in parts(page):
             _check_deflate(part)
+    elif page.compression in FAX and page.samplesperpixel == page.bitspersample == 1:
+        _check_rows(page)
+    elif page.compression == PACKBITS and page.fillorder != LSB_FIRST:
+        for part, rows in zip(parts(page), rows_of_parts(page), strict=False):
+            _check_packbits(part, rows * _bytes_of_row(page))
     return list(dict.fromkeys(notes))
 
 
@@ -43,6 +52,45 @@ def parts(page: Any) -> Iterator[bytes]:
     for place, size in zip(page.dataoffsets, page.databytecounts, strict=False):
         file.seek(place)
         yield file.read(size)
+
+
+def rows_of_parts(page: Any) -> Iterator[int]:
+    """Of pixels, in each strip or tile; the planes lie one behind the other."""
+    height, most = page.imagelength, page.tilelength if page.is_tiled else page.rowsperstrip
+    each_plane = -(-height // most)
+    for n in range(len(page.dataoffsets)):
+        yield most if page.is_tiled else min(most, height - n % each_plane * most)
+
+
+def _bytes_of_row(page: Any) -> int:
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    return -(-(page.tilewidth if page.is_tiled else page.imagewidth) * samples * page.bitspersample // 8)
+
+
+def _check_rows(page: Any) -> None:
+    from tutorial_lib.files.ccitt import rows_are_whole  # Numba takes a moment
+
+    tag = page.tags.get(T4_OPTIONS)
+    two_dimensional = isinstance(tag and tag.value, int) and bool(tag.value & 1)
+    width = page.tilewidth if page.is_tiled else page.imagewidth
+    for part, rows in zip(parts(page), rows_of_parts(page), strict=False):
+        if page.fillorder == LSB_FIRST:
+            part = np.packbits(np.unpackbits(np.frombuffer(part, np.uint8), bitorder="little")).tobytes()
+        if not rows_are_whole(part, width, rows, page.compression, two_dimensional):
+            raise Refused(UNDECODABLE)
+
+
+def _check_packbits(data: bytes, size: int) -> None:
+    """Raise Refused unless some run ends exactly where the pixels do; libtiff would cut off a longer one."""
+    at = 0
+    while size > 0 and at < len(data):
+        head = data[at]
+        at += 2 if head > 128 else 1 if head == 128 else head + 2
+        size -= 257 - head if head > 128 else 0 if head == 128 else head + 1
+    if size > 0 or at > len(data):
+        raise Refused(TOO_EARLY)
+    if size < 0:
+        raise Refused(UNDECODABLE)
 
 
 def _check_jpeg(data: bytes) -> list[str]:
