@@ -15,7 +15,16 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tutorial_lib.cdf import MAGIC, MOST_ENTRIES, MOST_TABLES, PARTS, CdfTables, as_int32, pmf_to_quantized_cdf
+from tutorial_lib.cdf import (
+    FINENESS,
+    MAGIC,
+    MOST_ENTRIES,
+    MOST_PARTS,
+    MOST_TABLES,
+    CdfTables,
+    as_int32,
+    pmf_to_quantized_cdf,
+)
 
 ROW = [0, 16384, 49152, 62259, 65536]
 
@@ -147,7 +156,7 @@ def test_arrays_are_trimmed_read_only_copies():
     assert t.cdf.shape == (2, 5) and t.precision == 16
     source[:] = 9
     assert t.cdf[0].tolist() == ROW
-    for array in (t.cdf, t.length, t.offset, t.first_symbols):
+    for array in (t.cdf, t.length, t.offset, *t.guide):
         assert not array.flags.writeable
         with pytest.raises(ValueError):
             array[0] = 1
@@ -220,18 +229,44 @@ def test_from_pmfs_refuses(pmfs, offsets, tails, message):
         CdfTables.from_pmfs(pmfs, offsets, tails)
 
 
-def test_first_symbols_by_brute_force(random_tables):
-    t = random_tables(np.random.default_rng(1))
-    for row, n, found in zip(t.cdf, t.length, t.first_symbols, strict=True):
-        for part in range(PARTS):
-            count = part * 65536 // PARTS
-            assert row[found[part]] <= count < row[found[part] + 1] and found[part] <= n - 2
-    assert t.first_symbols is t.first_symbols
+def check_guide(t: CdfTables) -> None:
+    """Every entry is true of the symbol in the middle of its part; escapes and what is beyond int32 claim no count."""
+    entries, begins, shifts = t.guide
+    total = 1 << t.precision
+    assert begins.tolist() == np.cumsum([0, *(total >> shifts)[:-1]]).tolist()
+    assert len(entries) == (total >> shifts).sum()
+    for row, n, offset, begin, shift in zip(t.cdf, t.length, t.offset.tolist(), begins, shifts, strict=True):
+        parts, widths = total >> shift, np.diff(row[:n])
+        assert parts == min(MOST_PARTS, total, 1 << int(np.ceil(np.log2(FINENESS * total / widths.max()))))
+        for part, entry in enumerate(entries[begin : begin + parts].tolist()):
+            middle = (2 * part + 1) * total // parts // 2
+            k = next(k for k in range(n - 1) if row[k] <= middle < row[k + 1])
+            claims = k < n - 2 and k + offset < 2**31
+            assert entry & 0xFFFF == (widths[k] if claims else 0)
+            assert entry >> 16 & 0xFFFF == row[k]
+            assert (entry >> 32) - (k + offset) in ({0} if claims else {0, -(2**32)})
 
 
-def test_first_symbols_of_the_longest_row():
+@pytest.mark.parametrize("seed", range(3))
+def test_guide_by_brute_force(random_tables, seed):
+    t = random_tables(np.random.default_rng(seed))
+    check_guide(t)
+    assert t.guide is t.guide
+
+
+def test_guide_of_the_ends_of_int32():
+    check_guide(CdfTables([ROW] * 4, [5] * 4, [2**31 - 1, 2**31 - 2, 2**31 - 4, -(2**31)]))
+
+
+@pytest.mark.parametrize("precision", [1, 2, 9])
+def test_guide_of_coarse_tables(precision):
+    check_guide(CdfTables([np.arange(2**precision + 1)], [2**precision + 1], [0]))
+    check_guide(CdfTables([[0, 2**precision]], [2], [0]))
+
+
+def test_guide_of_the_longest_row():
     t = CdfTables([np.arange(65537)], [65537], [0])
-    assert t.first_symbols[0].tolist() == list(range(0, 65536, 65536 // PARTS))
+    assert (t.guide[0] >> 16 & 0xFFFF).tolist() == list(range(32, 65536, 65536 // MOST_PARTS))
 
 
 def test_bytes_are_as_described():
@@ -317,7 +352,7 @@ def test_more_tables_or_longer_rows_than_any_model_needs_are_refused():
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
 def test_copies_are_equal_and_read_only(duplicate):
     t = tables()
-    t.first_symbols  # noqa: B018  (cached, and not to be carried along)
+    t.guide  # noqa: B018  (cached, and not to be carried along)
     again = duplicate(t)
     assert again == t and again is not t and not again.cdf.flags.writeable
 

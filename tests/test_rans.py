@@ -268,6 +268,13 @@ def test_int32_ends_exactly_where_it_should():
         assert decode(flush(operations([value], [0], TABLES)), [0], TABLES).tolist() == [value]
 
 
+def test_a_value_that_a_table_lists_may_still_be_beyond_int32():
+    tables = CdfTables([ROW], [5], [2**31 - 2])
+    assert decode(flush(operations([2**31 - 1], [0], tables)), [0], tables).tolist() == [2**31 - 1]
+    with pytest.raises(BitstreamError, match="beyond 32 bits"):
+        decode(flush(operations([2**31], [0], tables)), [0], tables)
+
+
 def test_other_tables_are_noticed():
     indexes = np.zeros(100, dtype=int)
     data = encode(np.arange(100) % 4, indexes, TABLES)

@@ -31,8 +31,11 @@ checksum. But x began at 2^31, so a decoder must end there, with no word left ov
 costs nothing (CompressAI does not make it). What it cannot see is a flipped bit in an escape's digits,
 which changes that one value and nothing after it: files need a checksum of their own.
 
-*Finding the symbol of c* is the decoder's only search. The upper 9 bits of c choose a starting point
-(`CdfTables.first_symbols`); from there it steps right while c >= cdf[k + 1]. Rows end with 2^16 > c.
+*Finding the symbol of c* is the decoder's only search, and no pop can begin before the one in front of it
+has ended: each waits in full for what it loads. So the upper bits of c choose one entry (`CdfTables.guide`),
+which holds all that a pop needs of a likely symbol. If c is not one of its counts, the row is searched from
+there: to the left while c < cdf[n], to the right while c >= cdf[n + 1]. Rows begin with 0 <= c and end with
+2^16 > c.
 
 Numba compiles the kernels when they are first called, which takes a second or two, and keeps them on
 disk if there is a folder that it may write. With NUMBA_DISABLE_JIT=1 in the environment they run as
@@ -50,7 +53,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutorial_lib.bitstream_error import BitstreamError as BitstreamError
-from tutorial_lib.cdf import PARTS, CdfTables, as_int32
+from tutorial_lib.cdf import CdfTables, as_int32
 from tutorial_lib.files.compile_cache import compiled
 
 PRECISION = 16  # bits: every row of the tables ends with 2^16
@@ -72,18 +75,23 @@ def _push_nibble(x, p, words, nibble):
 
 @compiled
 def _refill(x, p, words):
-    """Take the next word into x. This is the only place where the decoder reads on."""
+    """Take the next word into x if x is low. This is the only place where the decoder reads on.
+
+    Whether it is low is as random as the stream is, and a processor that takes the wrong branch loses many steps. So
+    the word is read in any case, and then used or not; `words` has one more than the stream for this.
+    """
+    low = x < LOW
+    longer = x << 32 | np.int64(words[np.uint64(p)])
+    p += low
     if p == len(words):
         raise BitstreamError("the stream ends before its symbols do: it was cut short or damaged.")
-    return x << 32 | np.int64(words[p]), p + 1
+    return longer if low else x, p
 
 
 @compiled
 def _pop_nibble(x, p, words):
     nibble = x & 15
-    x >>= 4
-    if x < LOW:
-        x, p = _refill(x, p, words)
+    x, p = _refill(x >> 4, p, words)
     return nibble, x, p
 
 
@@ -117,18 +125,30 @@ def _encode(x, symbols, indexes, cdf, length, offset, words):
 
 
 @compiled
-def _decode(words, x, p, indexes, cdf, length, offset, first_symbols, symbols):
-    """Fill `symbols`, from state x on; p is the word to read next. Each is read once, and only while there is one."""
+def _search(row, n, c):
+    """The symbol of c, from symbol n on."""
+    while row[n] > c:
+        n -= ONE
+    while row[n + ONE] <= c:
+        n += ONE
+    return n
+
+
+@compiled
+def _decode(words, x, p, indexes, cdf, length, offset, entries, begins, shifts, symbols):
+    """Fill `symbols`, from state x on; p is the word to read next. Each is used once, and only while there is one."""
     for i in range(len(indexes)):
         t = np.uint64(indexes[i])
         c = x & 0xFFFF
-        n = np.uint64(first_symbols[t, c * PARTS >> PRECISION])
-        while cdf[t, n + ONE] <= c:
-            n += ONE
+        entry = entries[np.uint64(begins[t]) + np.uint64(c >> shifts[t])]
+        freq, rest = entry & 0xFFFF, c - (entry >> 16 & 0xFFFF)  # rest = c - start
+        if np.uint64(rest) < np.uint64(freq):  # 0 <= rest < freq: the likely symbol, and no escape
+            x, p = _refill(freq * (x >> PRECISION) + rest, p, words)
+            symbols[i] = entry >> 32
+            continue
+        n = _search(cdf[t], np.uint64((entry >> 32) - offset[t] & WORD), c)
         start = np.int64(cdf[t, n])
-        x = (cdf[t, n + ONE] - start) * (x >> PRECISION) + c - start
-        if x < LOW:
-            x, p = _refill(x, p, words)
+        x, p = _refill((cdf[t, n + ONE] - start) * (x >> PRECISION) + c - start, p, words)
         k = np.int64(n)
         if k == length[t] - 2:  # the escape
             digits, x, p = _pop_nibble(x, p, words)
@@ -308,7 +328,8 @@ class Decoder:
         if len(data) < 8 or len(data) % 4:
             raise BitstreamError(f"the stream has {len(data)} bytes, not 8, 12, 16 ...: it is damaged.")
         self._tables = tables
-        self._words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
+        self._words = np.zeros(len(data) // 4 + 1, dtype=np.uint32)  # and one that is read but never used
+        self._words[:-1] = np.frombuffer(data, dtype="<u4")
         self._state = int(self._words[1]) << 32 | int(self._words[0])
         self._next = 2  # the word to read next
         if not LOW <= self._state < 2**63:
@@ -323,13 +344,13 @@ class Decoder:
         """The next symbols, as many as there are indexes, in an array of their shape."""
         indexes = _checked_indexes(indexes, self._tables)
         tables, symbols = self._tables, np.empty(indexes.size, dtype=np.int32)
-        rows = (tables.cdf, tables.length, tables.offset, tables.first_symbols)
+        rows = (tables.cdf, tables.length, tables.offset, *tables.guide)
         self._state, self._next = _decode(self._words, self._state, self._next, _flat(indexes), *rows, symbols)
         return symbols.reshape(indexes.shape)
 
     def finish(self) -> None:
         """Check that the stream ends here."""
-        if self._state != LOW or self._next != len(self._words):
+        if self._state != LOW or self._next != len(self._words) - 1:
             raise BitstreamError("the stream does not end with its symbols: it is damaged or of other tables.")
 
 
@@ -338,7 +359,8 @@ def _checked_indexes(indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]
     indexes = np.asarray(indexes)
     if indexes.size and indexes.dtype.kind not in "iu":
         raise ValueError(f"indexes must be integers, not {indexes.dtype}.")
-    if indexes.size and not 0 <= indexes.min() <= indexes.max() < len(tables.length):
+    unsigned = indexes.view(indexes.dtype.str.replace("i", "u"))  # whatever is negative is too large, at once
+    if indexes.size and unsigned.max() >= len(tables.length):
         raise ValueError(f"indexes must lie in 0 ... {len(tables.length) - 1}, the numbers of the tables.")
     return indexes.astype(np.int32, copy=False)
 
