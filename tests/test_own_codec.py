@@ -233,7 +233,7 @@ def test_a_stopped_run_goes_on_to_the_bit(here: Callable[..., str], monkeypatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(RandomCrops, "one", pressing)
-        assert "stopped after step 4; go on with --resume." in here(*job, "stopped", status=130)
+        assert "stopped after step 4; go on with --resume." in here(*job, "stopped", status=143)
     sentence = "'stopped.training' was begun with other settings and modules; give the same, or delete it.\n"
     assert here(*job, "stopped", "--resume", "--set", "M=16", status=2).endswith(sentence)
     here(*job, "stopped", "--resume")

@@ -40,6 +40,7 @@ detection"). It guards against accident, not against forgery.
 
 from __future__ import annotations
 
+import operator
 import re
 import struct
 import zlib
@@ -179,6 +180,7 @@ def check_size(width: int, height: int) -> None:
         ...
     ValueError: a picture of 65,535 x 2,049 pixels does not fit in a .lic file, which allows ...
     """
+    width, height = operator.index(width), operator.index(height)  # NumPy's integers overflow when multiplied
     if not (1 <= width <= 65535 and 1 <= height <= 65535 and width * height <= MAX_PIXELS):
         raise ValueError(
             f"a picture of {width:,} x {height:,} pixels does not fit in a .lic file, which allows 1 to "

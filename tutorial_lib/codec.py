@@ -7,6 +7,7 @@ Coefficients are the same to the last bit on every machine; the synthesis comput
 one grey level where it lies between two.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
@@ -135,14 +136,14 @@ class Codec(VariableRateCodec):
 
     def memory_to_encode(self, shape: tuple[int, int], effort: int) -> int:
         """About how many bytes `encode` needs for a picture (H, W), itself included, beside the codec."""
-        pixels = shape[0] * shape[1]
+        pixels = math.prod(map(int, shape))
         if effort:  # gradients of a piece, and what the whole takes
             return PER_SEARCHED * min(pixels, (PIECE + 2 * MARGIN) ** 2) + PER_WHOLE * pixels
         return PER_WHOLE * pixels if pixels <= WHOLE else PER_TILE + PER_PIXEL * pixels
 
     def memory_to_decode(self, shape: tuple[int, int], smaller: int = 0) -> int:
         """The same of `decode`. A smaller picture is decoded from fewer levels, but in tiles of the same size."""
-        pixels = shape[0] * shape[1]
+        pixels = math.prod(map(int, shape))
         return PER_WHOLE * pixels if pixels <= WHOLE else PER_TILE + PER_PIXEL * (pixels >> 2 * smaller)
 
     @torch.no_grad()

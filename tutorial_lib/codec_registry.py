@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -67,7 +68,7 @@ def register_codec(name: str) -> Callable[[Factory], Factory]:
                     given.update(given.pop(parameter.name))
             for setting, value in given.items():
                 try:
-                    given[setting] = json.loads(json.dumps(value))
+                    given[setting] = json.loads(json.dumps(value, default=operator.index))  # NumPy's integers, too
                 except (TypeError, ValueError):
                     said = f"{type(value).__name__} that {setting} of {name} is"
                     raise ValueError(f"settings are numbers, strings, booleans or lists, unlike the {said}.") from None

@@ -18,6 +18,7 @@ encoder pads at the right and at the bottom (`pad_to_multiple`), the decoder cut
 With the padding always on those two sides, the original size is all that a file has to store.
 """
 
+from operator import index
 from typing import NamedTuple
 
 import torch
@@ -47,7 +48,7 @@ def reflect_indices(length: int, before: int, after: int) -> Tensor:
         raise ValueError(f"An axis of {length} pixels cannot be padded; give at least one pixel.")
     if before < 0 or after < 0:
         raise ValueError(f"Pads count pixels to add, so {before} and {after} must not be negative; use crop.")
-    position = torch.arange(-before, length + after)
+    position = torch.arange(-index(before), length + index(after))  # NumPy's unsigned integers have no negative
     if length == 1:
         return torch.zeros_like(position)
     period = 2 * (length - 1)
@@ -84,7 +85,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, Padding]:
     """
     if multiple < 1:
         raise ValueError(f"Sizes can be multiples of 1, 2, 3, … but not of {multiple}.")
-    height, width = _height_and_width(x)
+    height, width, multiple = *_height_and_width(x), index(multiple)
     padding = Padding(left=0, right=-width % multiple, top=0, bottom=-height % multiple)
     return reflect_pad(x, *padding), padding
 

@@ -192,12 +192,12 @@ def take_steps(
             recent.append(record)
             bar.set_postfix_str(_progress(recent) + after_each(record), refresh=False)
             bar.update()
-            stopped = training.any_rank(pressed())
+            stopped = training.any_rank(bool(pressed()))
             if stopped or training.step % save_every == 0 or training.step == training.recipe.fall_start:
                 keep_now()
             if stopped:
                 bar.close()
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(*filter(None, [pressed()]))
 
 
 def decibels(record: Mapping[str, float]) -> float:
@@ -212,18 +212,23 @@ def _progress(records: deque[dict[str, float]]) -> str:
 
 
 @contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Catch Ctrl-C and SIGTERM, so that a step is finished first. Yields a function: has one of them come?"""
+def stop_signals() -> Iterator[Callable[[], int]]:
+    """Catch what ends a process, so that a step is finished first; but what is ignored (nohup) still is.
+
+    Yields a function: the number of the signal that has come, 0 if none has.
+    """
     came: list[int] = []
-    before = {kind: signal.signal(kind, lambda number, _: came.append(number)) for kind in STOPPING}
+    before = {kind: handler for kind in STOPPING if (handler := signal.getsignal(kind)) != signal.SIG_IGN}
+    for kind in before:
+        signal.signal(kind, lambda number, _: came.append(number))
     try:
-        yield lambda: bool(came)
+        yield lambda: came[0] if came else 0
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
 
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 # ---- many processes

@@ -144,7 +144,8 @@ class TransformCodec(nn.Module):
         self, strings: Strings, shape: tuple[int, int], quality: int | None
     ) -> tuple[Latent, Tensor | None]:
         """ŷ of pictures of that shape, and the condition."""
-        latent_shape = (-(-shape[0] // self.stride), -(-shape[1] // self.stride))  # rounded up, as padding does
+        height, width = map(operator.index, shape)
+        latent_shape = (-(-height // self.stride), -(-width // self.stride))  # rounded up, as padding does
         known = next((part for part in strings if part is not None), ())
         condition = self.condition(quality, torch.empty(len(known), device=self.device))
         return self.prior.decompress(strings, latent_shape, condition), condition
@@ -292,6 +293,7 @@ class TransformCodec(nn.Module):
         Raises rans.BitstreamError for bytes that are damaged, or of another codec; ValueError for slices and sizes that
         there are not.
         """
+        smaller = operator.index(smaller)
         wanted = self._strings_wanted(slices, smaller)
         stream = bitstream.unpack(data, wanted)
         stream.check_made_by(self._known_name(), self.fingerprint())
@@ -325,6 +327,7 @@ class TransformCodec(nn.Module):
 
     def _strings_wanted(self, slices: int | None, smaller: int) -> int | None:
         """How many strings to read; None: all."""
+        slices = None if slices is None else operator.index(slices)
         self.check_smaller(smaller)
         if slices is None and smaller:
             slices = self.prior.slices - smaller

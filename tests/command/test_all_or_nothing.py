@@ -124,3 +124,26 @@ def test_other_names_keep_the_older_file(lic, table: Path) -> None:
     assert err == "note: 'back.png' had another name (hard links), by which the older file is still there.\n"
     assert Path("twin.png").read_bytes() == b"an older file" != Path("back.png").read_bytes()
     assert lic(*JOBS[1])[2] == ""
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_folder_that_nobody_may_write_to(refused, table: Path, stand_in, monkeypatch, job: tuple[str, ...]) -> None:
+    """It is found out before the work."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and not os.path.isdir(path))
+    monkeypatch.setattr(stand_in.codec, "encode", None)
+    monkeypatch.setattr(stand_in.codec, "decode", None)
+    assert refused(*job) == "nothing may be written into the folder '.'; give another."
+
+
+@pytest.mark.parametrize("job", [("encode", "photo.png", "{}.lic"), ("decode", "photo.lic", "{}.png")])
+def test_too_long_a_name(refused, table: Path, stand_in, monkeypatch, job: tuple[str, ...]) -> None:
+    monkeypatch.setattr(stand_in.codec, "encode", None)
+    monkeypatch.setattr(stand_in.codec, "decode", None)
+    assert refused(*(word.format("n" * 300) for word in job)).endswith(f"': {os.strerror(errno.ENAMETOOLONG)}.")
+
+
+def test_a_link_to_itself(refused, table: Path) -> None:
+    os.symlink("loop.lic", "loop.lic")
+    for job in (("encode", "photo.png", "loop.lic"), ("decode", "loop.lic", "new.png")):
+        assert refused(*job) == f"'loop.lic': {os.strerror(errno.ELOOP)}."

@@ -34,6 +34,11 @@ def test_a_quality(lic, noise, here: Path) -> None:
         assert unpack(Path("photo.lic").read_bytes()).quality == quality
 
 
+def test_a_name_that_is_all_ending(lic, noise, here: Path, stand_in) -> None:
+    Image.fromarray(noise(8, 8, 3)).save("photo.png")
+    assert lic("encode", "photo.png", ".lic")[0] == 0 and Path(".lic").exists()
+
+
 def test_endings_in_capitals(lic, noise, here: Path) -> None:
     Image.fromarray(noise(50, 70, 3)).save("PHOTO.PNG")
     assert lic("encode", "PHOTO.PNG", "PHOTO.LIC")[0] == 0
@@ -89,7 +94,7 @@ def test_a_codec_with_one_rate_takes_no_quality(refused, table: Path) -> None:
     [
         ("nowhere/out.lic", "there is no folder 'nowhere' to write to; create it first."),
         ("text.txt/out.lic", "there is no folder 'text.txt'"),
-        ("out.png", "the output's name must end in .lic, unlike 'out.png'."),
+        ("out.png", "the output's name must end in .lic (or be -), unlike 'out.png'."),
         ("photo.png", "must end in .lic"),
         ("out", "must end in .lic"),
         ("folder.lic", "'folder.lic' is a folder"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -152,3 +153,26 @@ class TestTheScript:
         assert self.lic("encode", "a.png", "a.lic", cwd=tmp_path).stdout.startswith("a.lic: 20 x 10, ")
         assert self.lic("decode", "a.lic", "b.png", cwd=tmp_path).stdout == "b.png: 20 x 10\n"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.lic", "a.png", "b.png"]
+
+
+def test_a_folder_that_has_been_deleted(one_sentence, table: Path) -> None:
+    Path("gone").mkdir()
+    os.chdir("gone")
+    (table / "gone").rmdir()
+    assert one_sentence("encode", table / "photo.png", table / "new.lic") == (
+        "the current folder has been deleted; go to another."
+    )
+
+
+def test_a_name_that_looks_like_an_option(lic, table: Path, capsys) -> None:
+    Path("-photo.png").write_bytes(Path("photo.png").read_bytes())
+    with pytest.raises(SystemExit):
+        lic("encode", "-photo.png", "new.lic")
+    assert "unrecognized arguments: -photo.png; the file of that name is ./-photo.png (lic" in capsys.readouterr().err
+    assert lic("encode", "./-photo.png", "new.lic")[0] == 0
+
+
+def test_why_there_is_no_region(lic, table: Path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        lic("decode", "photo.lic", "new.png", "--region", "0,0,8,8")
+    assert "a region cannot be decoded alone, as a file's strings run through" in capsys.readouterr().err

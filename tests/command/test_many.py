@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tutorial_lib.command.bad_input import BadInput
+from tutorial_lib.command.jobs import Job, Written
 from tutorial_lib.command.streams import Patient
 
 
@@ -67,6 +69,16 @@ class TestManyInputs:
         Path("lic").mkdir()
         Path("lic/b.lic").symlink_to("a.lic")
         assert "several inputs would be written to 'lic/a.lic'" in refused("encode", *photos, "--out-dir", "lic")
+
+    def test_names_that_are_the_same_to_the_disk(self, here: Path) -> None:
+        """As A.lic and a.lic are on many; here they are made so once one of them is written."""
+        written = Written()
+        Job(Path("a.png"), Path("a.lic"), others=written).write(b"first", "", [])
+        os.link("a.lic", "A.lic")
+        with pytest.raises(BadInput, match="has just been written for another input; give them different folders"):
+            Job(Path("A.png"), Path("A.lic"), others=written).write(b"second", "", [])
+        assert Path("a.lic").read_bytes() == b"first"
+        Job(Path("b.png"), Path("b.lic"), others=written).write(b"third", "", [])
 
     def test_where_all_fail_there_are_no_others(self, lic, photos: list[str]) -> None:
         status, out, err = lic("encode", "text.txt", "missing", "--out-dir", "lic")

@@ -22,6 +22,11 @@ def test_a_picture_beyond_the_limit_is_refused_in_a_sentence() -> None:
     assert str(refused.value) == f"{said} takes less."
 
 
+def test_small_amounts_are_said_in_megabytes() -> None:
+    with pytest.raises(BadInput, match="take about 3 MB of memory, while --memory allows 2 MB;"):
+        check(2 * 2**20 + 1, 2)
+
+
 def test_what_the_machine_has_free_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: GIGABYTE)
     check(GIGABYTE, None)

@@ -300,7 +300,7 @@ cli.main(sys.argv[1:])
         assert_equal(out, finished.out)
         assert out.read_bytes() == finished.out.read_bytes()
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_ctrl_c_and_what_a_machine_sends(self, finished, data: Path, tmp_path: Path, monkeypatch, number) -> None:
         out = tmp_path / "mine.safetensors"
 
@@ -313,11 +313,43 @@ cli.main(sys.argv[1:])
         with monkeypatch.context() as patch:
             patch.setattr(RandomCrops, "one", pressing)
             status, said, err = train(data, out)
-        assert (status, said) == (130, "") and signal.getsignal(number) is before
+        assert (status, said) == (128 + number, "") and signal.getsignal(number) is before
         assert err.splitlines()[-1] == "stopped after step 5; go on with --resume."
         assert step_of(out) == 5 and [path.name for path in tmp_path.iterdir()] == ["mine.safetensors.training"]
         assert train(data, out, "--resume")[0] == 0
         assert_equal(out, finished.out)
+
+    def test_without_a_terminal(self, data: Path, tmp_path: Path, monkeypatch) -> None:
+        """Under nohup SIGHUP is ignored: it still is."""
+
+        def hanging_up(crops: RandomCrops, step: int, place: int, one=RandomCrops.one):
+            signal.raise_signal(signal.SIGHUP)
+            return one(crops, step, place)
+
+        monkeypatch.setattr(RandomCrops, "one", hanging_up)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert train(data, tmp_path / "mine", "--steps", 1)[0] == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+    @pytest.mark.parametrize(
+        ("options", "other"),
+        [
+            (["--steps", 9], "steps"),
+            (["--batch", 1, "--crop", 48], "crop and batch"),
+            (["--seed", 7], "seed"),
+            (["--codec", "first_codec"], "codec"),
+        ],
+    )
+    def test_a_finished_run_with_other_options_is_another_run(
+        self, finished, data: Path, tmp_path: Path, options: list, other: str
+    ) -> None:
+        shutil.copy(finished.out, out := tmp_path / "mine")
+        status, said, _ = train(data, out, "--resume")
+        assert (status, said) == (0, f"{out}: this run is finished already, and was left as it is.\n")
+        said = refused(tmp_path, data, out, "--resume", *options)
+        ending = "and cannot go on: give another --out, with --from for its weights."
+        assert said.startswith(f"'{out}' is finished, with other ") and said.endswith(ending)
+        assert set(other.split(" and ")) <= set(said.split("other ")[1].split(",")[0].split(" and "))
 
     def test_nothing_to_resume(self, data: Path, tmp_path: Path) -> None:
         out = tmp_path / "mine.safetensors"

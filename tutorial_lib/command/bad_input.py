@@ -32,9 +32,15 @@ def of_file(error: OSError) -> str:
 
 def check_input(path: Path) -> None:
     """Raise BadInput unless it is a file."""
-    if not os.path.exists(path):
+    if not _is_there(path):
         raise BadInput(f"there is no file {quoted(path)}.")
     _check_is_file(path)
+
+
+def check_folder(path: Path) -> None:
+    """Raise BadInput unless it is a folder."""
+    if not _is_there(path) or not os.path.isdir(path):
+        raise BadInput(f"there is no folder {quoted(path)}.")
 
 
 def check_output(path: Path, source: Path | None = None, force: bool = False) -> None:
@@ -42,13 +48,26 @@ def check_output(path: Path, source: Path | None = None, force: bool = False) ->
     folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent
     if not os.path.isdir(folder):
         raise BadInput(f"there is no folder {quoted(folder)} to write to; create it first.")
-    if os.path.exists(path):
+    if _is_there(path):
         _check_is_file(path)
         if source is not None and os.path.samefile(path, source):
             raise BadInput(f"the output {quoted(path)} is the input; give another name.")
         if not force:
             with blaming(path):
                 check_replaceable(path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"nothing may be written into the folder {quoted(folder)}; give another.")
+
+
+def _is_there(path: Path) -> bool:
+    """Raises BadInput where nobody can tell: behind a folder that may not be entered, or of too long a name."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise BadInput(f"{quoted(path)}: {error.strerror or error}.") from None
+    return True
 
 
 def _check_is_file(path: Path) -> None:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from tutorial_lib.bitstream import Header
 from tutorial_lib.command.bad_input import BadInput, check_input, of_file, quoted
+from tutorial_lib.command.stopping import signals_wait
 from tutorial_lib.files.checkpoints import metadata_of, shipped
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def _register_all() -> None:
     collects = gc.isenabled()
     gc.disable()  # what is imported stays: looking for garbage in it takes a quarter of a second
     try:
-        from tutorial_lib import codec, context, first_codec, hyperprior  # noqa: F401
+        with signals_wait():
+            from tutorial_lib import codec, context, first_codec, hyperprior  # noqa: F401
     finally:
         gc.freeze()  # nor is it looked at later
         if collects:

@@ -63,8 +63,8 @@ def encode_command(options: argparse.Namespace) -> None:
     """Pictures to .lic files. Raises BadInput with one sentence."""
     jobs = jobs_of(options, ".lic")
     for job in jobs:
-        if job.target != STANDARD and job.target.suffix.lower() != ".lic":  # a mistyped command could overwrite a photo
-            raise BadInput(f"the output's name must end in .lic, unlike {quoted(job.target)}.")
+        if job.target != STANDARD and not job.target.name.lower().endswith(".lic"):  # else a mistake overwrites a photo
+            raise BadInput(f"the output's name must end in .lic (or be -), unlike {quoted(job.target)}.")
     if options.target_bytes is not None and options.target_bytes < 1:
         raise BadInput(f"--target-bytes is {options.target_bytes}; it must be 1 or more.")
     if options.target_psnr is not None and not 0 < options.target_psnr < math.inf:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import logging
 import os
 import platform
 import shlex
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutorial_lib import __version__
-from tutorial_lib.command.bad_input import BadInput, check_output, of_file, quoted, write_output
+from tutorial_lib.command.bad_input import BadInput, check_folder, check_output, of_file, quoted, write_output
 from tutorial_lib.command.codecs import load_codec
+from tutorial_lib.command.stopping import signals_wait
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,19 +72,22 @@ def evaluate_command(options: argparse.Namespace) -> None:
     for name in ("effort", "checkpoint"):
         if getattr(options, name) is not None and "lic" not in names:
             raise BadInput(f"--{name} is lic's, which is not among the codecs to measure.")
-    if not options.folder.is_dir():
-        raise BadInput(f"there is no folder {quoted(options.folder)}.")
+    check_folder(options.folder)
     for output in (options.json, options.plot):
+        if output == Path("-"):
+            raise BadInput("standard output gets the table; --json and --plot take a file's name, unlike '-'.")
         if output is not None:
             check_output(output)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # that it has no folder to keep things in harms nobody
     try:
-        from tutorial_lib.evaluation import comparison, plot
-        from tutorial_lib.evaluation.file_codecs import JPEG
-        from tutorial_lib.files.folders import photos_in
+        with signals_wait():
+            from tutorial_lib.evaluation import comparison, plot
+            from tutorial_lib.evaluation.file_codecs import JPEG
+            from tutorial_lib.files.folders import photos_in
 
-        for package in ("bjontegaard", "pytorch_msssim"):
-            __import__(package)
-    except ImportError as error:
+            for package in ("bjontegaard", "pytorch_msssim"):
+                __import__(package)
+    except ModuleNotFoundError as error:
         package = str(error.name).replace("_", "-")
         raise BadInput(f"{error}; `pip install {package}`, or install this package with its extra, peers.") from None
     try:

@@ -6,14 +6,16 @@ import argparse
 import os
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tutorial_lib.command.bad_input import BadInput, check_input, check_output, of_file, printable, quoted, write_output
+from tutorial_lib.command.stopping import signals_wait
 from tutorial_lib.command.streams import is_closed
 
 STANDARD = Path("-")  # standard input, or standard output
@@ -21,11 +23,15 @@ PIECE = 1 << 20  # bytes at a time
 
 
 class Job(NamedTuple):
-    """One input and its output. force: write-protected outputs are replaced, too."""
+    """One input and its output. force: write-protected outputs are replaced, too. others: what the others have written.
+
+    Names that differ may be one file's, as A.lic and a.lic are on many disks.
+    """
 
     source: Path
     target: Path
     force: bool = False
+    others: Written | None = None
 
     def check_source(self) -> None:
         """Raise BadInput unless it can be read."""
@@ -50,8 +56,39 @@ class Job(NamedTuple):
         if os.path.exists(self.target) and (others := self.target.stat().st_nlink - 1):
             names = "another name" if others == 1 else f"{others:,} other names"
             notes = [*notes, f"{quoted(self.target)} had {names} (hard links), by which the older file is still there."]
-        write_output(self.target, data, self.force)
+        with self.others or nullcontext():
+            if self.others is not None:
+                self.others.check(self.target)
+            write_output(self.target, data, self.force)
+            if self.others is not None:
+                self.others.add(self.target)
         return Done(f"{printable(self.target)}: {said}", notes)
+
+
+class Written:
+    """The files that several threads have written: `with written:` is for one of them at a time."""
+
+    def __init__(self) -> None:
+        self.lock, self.files = threading.Lock(), set[tuple[int, int]]()
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *_raised: object) -> None:
+        self.lock.release()
+
+    def check(self, path: Path) -> None:
+        """Raise BadInput if it is one of them."""
+        if os.path.exists(path) and self._of(path) in self.files:
+            raise BadInput(f"{quoted(path)} has just been written for another input; give them different folders.")
+
+    def add(self, path: Path) -> None:
+        self.files.add(self._of(path))
+
+    @staticmethod
+    def _of(path: Path) -> tuple[int, int]:
+        about = os.stat(path)
+        return about.st_dev, about.st_ino
 
 
 class Done(NamedTuple):
@@ -115,7 +152,8 @@ def jobs_of(options: argparse.Namespace, ending: str) -> list[Job]:
         return [Job(paths[0], paths[1], options.force)]
     if STANDARD in paths:
         raise BadInput("standard input has no name that an output in --out-dir could get.")
-    jobs = [Job(path, folder / f"{path.stem}{ending}", options.force) for path in paths]
+    written = Written()
+    jobs = [Job(path, folder / f"{path.stem}{ending}", options.force, written) for path in paths]
     sources = {os.path.realpath(path) for path in paths}
     for job in jobs:
         if os.path.realpath(job.target) in sources:
@@ -150,8 +188,10 @@ def do_all(jobs: list[Job], work: Callable[[Job], Done], options: argparse.Names
 
 def _do_many(jobs: list[Job], work: Callable[[Job], Done], at_once: int) -> int:
     """How many failed. A bar shows on a terminal, after the first second."""
-    import torch
     from tqdm import tqdm
+
+    with signals_wait():
+        import torch
 
     failed, threads = 0, torch.get_num_threads()
     torch.set_num_threads(max(1, threads // at_once))  # the jobs share the cores

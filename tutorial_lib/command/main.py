@@ -25,6 +25,8 @@ detail: --slices asks for it, and a file that was cut short may still hold it.
 
 --effort says how long the encoder searches for a file that costs less; the
 decoder does not notice. --target-bytes and --target-psnr choose the quality.
+There is no option to decode a region: a file's strings run through the whole
+picture, so that all of it must be decoded to have a part; crop it afterwards.
 A picture above a megapixel is coded in tiles, to the same bytes, and without a
 search, unless --effort is given: a search codes it as a whole. --memory says how
 much it may take.
@@ -43,7 +45,9 @@ is not replaced if it is write-protected; its other names (hard links) keep it.
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +57,7 @@ from tutorial_lib import __version__
 from tutorial_lib.command import coding, evaluate, train
 from tutorial_lib.command.bad_input import BadInput
 from tutorial_lib.command.codecs import run_plugin
-from tutorial_lib.command.stopping import Stopped, stopped_by_sigterm
+from tutorial_lib.command.stopping import stopped_by_signals
 from tutorial_lib.command.streams import fault_of, patient_streams
 
 TOO_MUCH = {"train": "the training needs more memory than there is; a smaller --batch or --preset may do."}
@@ -63,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lic` with these arguments (default: the process's own) and return its exit status."""
     with patient_streams() as out:
         try:
-            with stopped_by_sigterm():
-                status = _run(arguments)
+            with stopped_by_signals() as came:
+                status = _run(arguments, came)
         except SystemExit as left:  # usage, help, version
             if left.code or not fault_of(out):
                 raise
@@ -75,40 +79,64 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, came: list[int]) -> int:
+    """came: the signals that have come, see `stopped_by_signals`."""
     parser = _parser()
     options, unknown = parser.parse_known_args(arguments)
     if "paths" in options and all(word == "-" or not word.startswith("-") for word in unknown):
         options.paths += map(Path, unknown)  # names behind an option, as in `lic encode IN --quality 50 OUT.lic`
         unknown = []
     if unknown:
-        hint = "; --plugin FILE.py stands before the command's name" if "--plugin" in unknown else ""
-        parser.error(
-            f"unrecognized arguments: {' '.join(unknown)}{hint} (lic {options.name} --help lists what there is)"
-        )
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_hint(unknown, options.name)}")
     try:
+        _check_folder()
         for plugin in options.plugin:
             run_plugin(plugin)
         options.command(options)
-    except BadInput as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except (MemoryError, RuntimeError) as error:
-        # PyTorch's MemoryError is a RuntimeError
-        if isinstance(error, RuntimeError) and not re.search("out of memory|allocate memory", str(error)):
+    except KeyboardInterrupt as stop:
+        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+    except Exception as error:
+        if came:
+            return 128 + came[0]
+        sentence = _sentence(error, options.name)
+        if sentence is None:
             raise
-        sentence = TOO_MUCH.get(options.name, "the picture needs more memory than there is; a smaller one may do.")
         print(f"error: {sentence}", file=sys.stderr)
         return 2
-    except ImportError as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        print(f"error: a library cannot be loaded ({reason}); free memory, or install it again.", file=sys.stderr)
-        return 2
-    except Stopped as stop:
-        return 128 + stop.number
-    except KeyboardInterrupt:
-        return 130
     return 0
+
+
+def _hint(unknown: list[str], command: str) -> str:
+    """What may have been meant by arguments that there are not."""
+    hint = "; --plugin FILE.py stands before the command's name" if "--plugin" in unknown else ""
+    if any(word.startswith("--region") for word in unknown):
+        hint += "; a region cannot be decoded alone, as a file's strings run through the whole picture"
+    names = [word for word in unknown if os.path.exists(word)]
+    hint += f"; the file of that name is ./{names[0]}" if names else ""
+    return f"{hint} (lic {command} --help lists what there is)"
+
+
+def _check_folder() -> None:
+    """Raise BadInput where the current folder has been deleted: PyTorch's libraries end the process then."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise BadInput("the current folder has been deleted; go to another.") from None
+
+
+def _sentence(error: Exception, command: str) -> str | None:
+    """What is said of an error; None for a mistake of ours."""
+    words = " ".join(str(error).split())
+    if isinstance(error, BadInput):
+        return words
+    # PyTorch's MemoryError is a RuntimeError
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and re.search("out of memory|allocate memory", words)
+    ):
+        return TOO_MUCH.get(command, "the picture needs more memory than there is; a smaller one may do.")
+    if isinstance(error, ImportError):
+        return f"a library cannot be loaded ({words.rstrip('.')}); free memory, or install it again."
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -43,5 +44,10 @@ def check_memory(path: Path, size: tuple[int, int], needed: int | None, limit: i
     if needed is None or given is None or needed <= given:
         return
     pixels = f"{size[0]} x {size[1]} pixels"
-    have = f"{given / 2**30:.1f} GB are free" if limit is None else f"--memory allows {given / 2**30:.1f} GB"
-    raise BadInput(f"{quoted(path)}: {pixels} take about {needed / 2**30:.1f} GB of memory, while {have}{hint}.")
+    have = f"{_amount(given)} are free" if limit is None else f"--memory allows {_amount(given)}"
+    raise BadInput(f"{quoted(path)}: {pixels} take about {_amount(needed)} of memory, while {have}{hint}.")
+
+
+def _amount(size: int) -> str:
+    """Of so many bytes."""
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{math.ceil(size / MEGABYTE)} MB"

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from tutorial_lib.codec_training import OTHER_CODECS, PRESETS
-from tutorial_lib.command.bad_input import BadInput, check_output, of_file, printable, quoted
+from tutorial_lib.command.bad_input import BadInput, check_folder, check_output, of_file, printable, quoted
 from tutorial_lib.command.codecs import fresh_codec, load_codec, name_in
+from tutorial_lib.command.stopping import signals_wait
 from tutorial_lib.files.atomic_write import atomic_write
 from tutorial_lib.files.checkpoints import metadata_of
 from tutorial_lib.recipe import LMBDA, LOSSES, MS_SSIM_SMALLEST, Recipe
@@ -146,11 +147,12 @@ def train_command(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace, settings: dict[str, Any], recipe: Recipe) -> None:
-    import torch
+    with signals_wait():
+        import torch
 
-    from tutorial_lib import training as loop
-    from tutorial_lib import training_run
-    from tutorial_lib.photo_crops import CropLoader, digest_of
+        from tutorial_lib import training as loop
+        from tutorial_lib import training_run
+        from tutorial_lib.photo_crops import CropLoader, digest_of
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
@@ -320,8 +322,8 @@ def _check(options: argparse.Namespace) -> bool:
     if not 0 <= options.seed < 2**63:
         raise BadInput(f"--seed is {options.seed}; it must be 0 or more, and below 2^63.")
     for folder in (*options.data, options.valid):
-        if folder is not None and not folder.is_dir():
-            raise BadInput(f"there is no folder {quoted(folder)}.")
+        if folder is not None:
+            check_folder(folder)
     out, kept = options.out, _beside(options.out, ".training")
     check_output(out)
     check_output(_beside(out, REPORT))
@@ -339,12 +341,29 @@ def _check(options: argparse.Namespace) -> bool:
         raise BadInput(f"{quoted(kept)} is a run that can go on: continue it with --resume, or delete it.")
     if options.resume and not kept.exists():
         if out.exists() and out.stat().st_size:
+            _check_same(out, options)
             print(_finished_already(out))
             return False
         _note("there is no unfinished run of this name, so a new one is started.")
     if options.plugin and options.codec == DEFAULT_CODEC:
         _note(f"this trains {DEFAULT_CODEC}, the full codec; --codec NAME chooses that of the plugin.")
     return True
+
+
+def _check_same(out: Path, options: argparse.Namespace) -> None:
+    """Raise BadInput where a checkpoint is of a run with other options, as far as it says them."""
+    wanted = {"codec": options.codec, "preset": options.preset, "seed": str(options.seed), "loss": options.loss}
+    wanted |= {"recipe": json.dumps(asdict(_recipe(options)))}
+    said = metadata_of(out)
+    other = [name for name in wanted if said.get(name, wanted[name]) != wanted[name]]
+    if other == ["recipe"]:  # say which of its numbers
+        before, now = json.loads(said["recipe"]), json.loads(wanted["recipe"])
+        other = [name for name in now if before.get(name) != now[name]]
+    if other:
+        raise BadInput(
+            f"{quoted(out)} is finished, with other {' and '.join(other)}, and cannot go on: "
+            "give another --out, with --from for its weights."
+        )
 
 
 def _is_finished(out: Path, digest: str) -> bool:

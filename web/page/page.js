@@ -7,7 +7,7 @@ import { Codec, Failure } from "./codec.js";
 import { Comparison } from "./comparison.js";
 import { fetchBytes } from "./fetching.js";
 import { Making } from "./making.js";
-import { psnr, readPhoto } from "./photo.js";
+import { isPhoto, psnr, readPhoto } from "./photo.js";
 import { addressOf, besideOf, listSamples } from "./samples.js";
 import { keep } from "./saving.js";
 import { missing } from "./support.js";
@@ -300,7 +300,7 @@ function listen() {
     event.preventDefault();
     document.body.classList.remove("dragging");
     const file = event.dataTransfer?.files[0];
-    if (file?.type.startsWith("image/")) making.take(file);
+    if (file && isPhoto(file)) making.take(file);
     else if (file) openFile(file);
   });
 }

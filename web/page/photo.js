@@ -8,6 +8,16 @@ import { checkPixels } from "../decoder/limits.js";
 const UNREADABLE = "it is damaged, too large, or of a kind that this browser cannot read; it reads JPEG, PNG and WebP.";
 const NO_CANVAS = "this browser does not give the pixels of a picture of its size.";
 
+const ENDING = /\.(avif|bmp|gif|hei[cf]|hif|jpe?g|jxl|png|tiff?|webp)$/i; // of pictures that a system may not know
+
+/**
+ * Is it a picture, to be encoded, by its type? By its name, where the system gives it none, as many do HEIC.
+ * @param {{type: string, name: string}} file
+ */
+export function isPhoto(file) {
+  return file.type ? file.type.startsWith("image/") : ENDING.test(file.name);
+}
+
 /**
  * Upright, in sRGB, 8 bits a colour; what is transparent lies on white.
  *
