@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from tutorial_lib import strips, tiled_decoding, tiled_encoding, tiled_picture
 from tutorial_lib.codec import Codec
 from tutorial_lib.rans import BitstreamError
 from tutorial_lib.strips import Strip, Strips, Window, tiles, whole
-from tutorial_lib.tiled_picture import Quarter
+from tutorial_lib.tiled_picture import Known, Picture, Quarter
 
 CPU = torch.device("cpu")
 
@@ -33,6 +35,7 @@ def small_tiles():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiled_picture, "SIDE", 32)
         patch.setattr(tiled_decoding, "KEPT", 20_000)
+        patch.setattr(tiled_decoding, "KEPT_LATER", 10_000)
         patch.setattr(tiled_picture, "CHUNK", 500)
         patch.setattr(strips, "BLOCK", 24)
         patch.setattr(strips, "CACHED", 300)
@@ -126,6 +129,23 @@ def test_values_beyond_small_types_are_kept(codec, small_tiles) -> None:
     assert (found.int() - wanted.int()).abs().max() <= 1
 
 
+def test_what_is_kept_is_computed_once(codec, small_tiles) -> None:
+    both, image = Both(codec, small_tiles), textured(100, 150)
+    data, begun, computed = both.tiled().encode(image, 60, 0), Picture.begun, []
+
+    def noted(picture: Picture, known: Known, window: Window) -> Tensor:
+        computed.append((known.part + 1, window))
+        return begun(picture, known, window)
+
+    small_tiles.setattr(Picture, "begun", noted)
+    for name in ("KEPT", "KEPT_LATER"):
+        small_tiles.setattr(tiled_decoding, name, 2**30)
+    both.tiled().decode(data)
+    picture = Picture(codec.prior, (100, 150), torch.tensor([60.0]))
+    parts = range(1, picture.levels + 1)
+    assert computed == [(part, tile) for part in parts for tile in tiles(picture.size(part), picture.side(part))]
+
+
 def test_damaged_strings_are_noticed(codec, small_tiles) -> None:
     tiled = Both(codec, small_tiles).tiled()
     strings = tiled.strings_of(textured(90, 70), 50, 0, None)
@@ -159,52 +179,55 @@ def test_windows_cover_a_picture_once(shape, half_side, half_margin) -> None:
 @settings(max_examples=50, deadline=None)
 def test_a_strip_is_an_array(data) -> None:
     """Whatever is written, and where: small numbers over large ones, in steps, too."""
-    shape = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40)))
-    strip, wanted = Strip(shape[0], shape[1:], np.int8), np.zeros(shape, np.float32)
+    shape = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 3)))
+    strip, wanted = Strip(shape, np.int8), np.zeros(shape, np.float32)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
 
-    def somewhere() -> tuple[slice, Window]:
-        begins = [rng.integers(n) for n in shape]
-        ends = [rng.integers(begin, n) + 1 for begin, n in zip(begins, shape, strict=True)]
-        channels, rows, columns = map(slice, begins, ends, [None, *rng.integers(1, 3, 2)])
-        return channels, Window(rows, columns)
+    def somewhere() -> Window:
+        begins = [rng.integers(n) for n in shape[:2]]
+        ends = [rng.integers(begin, n) + 1 for begin, n in zip(begins, shape[:2], strict=True)]
+        return Window(*map(slice, begins, ends, rng.integers(1, 3, 2)))
 
     for _ in range(data.draw(st.integers(1, 8))):
-        channels, window = somewhere()
-        values = rng.integers(-100, 101, wanted[channels, *window].shape)
+        window = somewhere()
+        values = rng.integers(-100, 101, wanted[window].shape)
         large = rng.integers(-(2 ** data.draw(st.sampled_from([7, 12, 15, 23]))), 2**23, values.shape)
         share = data.draw(st.sampled_from([0, 0.01, 0.3]))
-        wanted[channels, *window] = np.where(rng.random(values.shape) < share, large, values)
-        strip.write(window, channels, wanted[channels, *window].copy())
-        channels, window = somewhere()
-        found = np.empty(wanted[channels, *window].shape, np.float32)
-        strip.read(window, channels, found)
-        assert np.array_equal(found, wanted[channels, *window])
+        wanted[window] = np.where(rng.random(values.shape) < share, large, values)
+        strip.write(window, wanted[window].copy())
+        window = somewhere()
+        found = np.empty(wanted[window].shape, np.float32)
+        strip.read(window, found)
+        assert np.array_equal(found, wanted[window])
 
 
-def test_planes_change_their_types_for_many_large_numbers() -> None:
-    strip, first = Strip(2, (10, 64), np.int8), slice(0, 1)
-    for width, value, dtype in ((1, 128, "int8"), (2, -128, "int16"), (64, 2**15 - 1, "int16"), (3, 2**15, "int32")):
-        strip.write(whole((10, width)), first, np.full((1, 10, width), value, np.float32))
-        assert [plane.dtype for plane in strip.planes] == [dtype, "int8"]
-    assert strip.nbytes == 4 * 640 + 640
+def test_a_strip_changes_its_type_for_many_large_numbers() -> None:
+    strip = Strip((10, 64, 1), np.int8)
+    for width, value, dtype in ((2, 128, "int8"), (4, -128, "int16"), (64, 2**15 - 1, "int16"), (3, 2**15, "int32")):
+        strip.write(whole((10, width)), np.full((10, width, 1), value, np.float32))
+        assert strip.numbers.dtype == dtype
+    assert strip.nbytes == 4 * 640
 
 
 @pytest.mark.parametrize("centre", [0.0, 48.0])
-def test_strips_keep_what_was_written_and_forget(centre: float) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_strips_keep_what_was_written_and_forget(centre: float, together: bool) -> None:
     x = torch.randint(-300, 300, (1, 2, 11, 7)) / 256
     x[0, 0, 9, 3] = 200.0  # beyond int16
-    strips = Strips(2, (11, 7), 4, 256.0, CPU, centre)
+    strips = Strips(2, (11, 7), 4, 256.0, CPU, centre, together)
     for tile in tiles((11, 7), 4):
         strips.write(tile, tile.of(x))
     assert torch.equal(strips.read(whole((11, 7))), x)
     window = Window(slice(2, 9), slice(1, 6))
-    assert torch.equal(strips.read(window, slice(1, 2)), window.of(x[:, 1:2]))
+    if not together:
+        assert torch.equal(strips.read(window, slice(1, 2)), window.of(x[:, 1:2]))
     assert torch.equal(strips.read(Window(slice(5, 8, 2), slice(0, 7, 2))), x[:, :, 5:8:2, ::2])
     strips.forget(7)
     with pytest.raises(AssertionError, match="forgotten"):
         strips.read(window)
     assert torch.equal(strips.read(Window(slice(4, 11), slice(0, 7))), x[:, :, 4:])
+    strips.forget_below(7)
+    assert [each is None for each in strips.strips] == [True, False, True]
 
 
 def test_a_quarter_widens_its_symbols() -> None:
@@ -215,6 +238,23 @@ def test_a_quarter_widens_its_symbols() -> None:
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(strips.MALLOC_TRIM is None, reason="only glibc has the function")
+def test_before_tiles_free_memory_goes_back() -> None:
+    pieces = [bytearray(60_000) for _ in range(2000)]  # 120 MB; more at once would have pages of its own
+    for each in pieces:
+        each[:] = bytes(len(each))
+    before = resident()
+    del pieces[1:-1]  # what is free lies below what is not
+    list(tiles((4, 2), 2))
+    assert resident() < before - 80 * 10**6
+
+
+def resident() -> int:
+    """Bytes of memory that the process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
 
 MEASURED = """
 import resource, torch

@@ -5,13 +5,15 @@ as its reach. Where the picture ends a window ends, too, without a margin: there
 at even positions, so that positions keep their parities, and half of a window is a window of the picture's half.
 
 `Strips` keep what is known of a whole picture, a strip of rows at a time: memory is taken when a strip is written, and
-given back when it is forgotten.
+given back when it is forgotten. Nor does what tiles leave behind stay in the allocator: see `release`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,10 +23,12 @@ from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 ALL = slice(None)
-MOST = 64  # one number in so many may be larger than the type of its plane
+MOST = 32  # one number in so many may be larger than the type of its array
 BLOCK = 256  # columns
 LITTLE = 2**25  # numbers that are kept in two bytes each, which takes less time
 CACHED = 2**16  # numbers that are worked on at once: they stay in a processor's cache
+WIDENED = 32  # rows that change their type at once
+MALLOC_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 WIDER = {np.int8: np.int16, np.int16: np.int32}
 
 
@@ -92,10 +96,17 @@ def whole(shape: tuple[int, int]) -> Window:
 
 
 def tiles(shape: tuple[int, int], side: int) -> Iterator[Window]:
-    """Squares of that side, an even one: row by row, they cover a picture."""
+    """Squares of that side, an even one: row by row, they cover a picture. What was free before them is given back."""
+    release()
     for top in range(0, shape[0], side):
         for left in range(0, shape[1], side):
             yield Window(slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1])))
+
+
+def release() -> None:
+    """Give free memory back to the system: glibc's allocator keeps it, in pieces between what is still needed."""
+    if MALLOC_TRIM is not None:
+        MALLOC_TRIM(0)
 
 
 def set_aside(shape: Sequence[int], dtype: DTypeLike) -> NDArray:
@@ -110,90 +121,85 @@ def set_aside(shape: Sequence[int], dtype: DTypeLike) -> NDArray:
 
 
 class Strip:
-    """(channels, h, w) whole multiples of 1/unit, in a byte or two each; the few that need more are kept apart.
+    """(h, w, C) whole multiples of 1/unit, in a byte or two each; the few that need more are kept apart.
 
-    Kept are numbers: values times unit, minus centre. Where a channel's plane says `least`, the lowest number of its
-    type, one is kept apart: the one written last. If they are more than one in MOST, the plane changes to the next
-    larger type. With float32 as the type, any values are kept as they are.
+    Kept are numbers: values times unit, minus centre. Where the array says `least`, the lowest number of its type, one
+    is kept apart: the one written last. If they are more than one in MOST, the array changes to the next larger type.
+    With float32 as the type, any values are kept as they are.
     """
 
-    def __init__(
-        self, channels: int, shape: tuple[int, int], dtype: DTypeLike, unit: float = 1.0, centre: float = 0.0
-    ) -> None:
-        self.planes = [set_aside(shape, dtype) for _ in range(channels)]
-        self.unit, self.centre = unit, centre
-        self.least = np.full(channels, lowest(dtype), np.float32)
-        self.counts = np.zeros(channels, np.int64)  # of those apart
-        # For each BLOCK columns, (4, n): channel, row, column and number of those apart.
-        self.apart = [np.empty((4, 0), np.int32) for _ in range(0, shape[1], BLOCK)]
+    def __init__(self, shape: tuple[int, int, int], dtype: DTypeLike, unit: float = 1.0, centre: float = 0.0) -> None:
+        self.numbers, self.unit, self.centre = set_aside(shape, dtype), unit, centre
+        self.least = lowest(dtype)
+        self.count = 0  # of those apart
+        # For each BLOCK columns, (2, n): where in the block, and number, of those apart.
+        self.apart = [np.empty((2, 0), np.int32) for _ in range(0, shape[1], BLOCK)]
 
     @property
     def nbytes(self) -> int:
         """That it takes."""
-        return sum(array.nbytes for array in (*self.planes, *self.apart))
+        return sum(array.nbytes for array in (self.numbers, *self.apart))
 
-    def read(self, window: Window, channels: slice, into: NDArray) -> None:
-        """into: (C, h, w) float32."""
-        for plane, part in zip(self.planes[channels], into, strict=True):
-            part[...] = plane[window]
-            part += self.centre
-            part *= 1 / self.unit  # a power of two: exact
-        first, last = window.columns.start // BLOCK, (window.columns.stop - 1) // BLOCK
-        apart = np.concatenate(self.apart[first : last + 1], axis=1)
-        if not apart.size:
-            return
-        begins = [[channels.start or 0], [window.rows.start], [window.columns.start]]
-        c, y, x = apart[:3] - np.array(begins, np.int32)
-        here = (c >= 0) & (c < len(into)) & (y >= 0) & (y < window.shape[0]) & (x >= 0) & (x < window.shape[1])
-        steps = [each.step or 1 for each in window]
-        if steps != [1, 1]:
-            here &= (y % steps[0] == 0) & (x % steps[1] == 0)
-        places = c[here], y[here] // steps[0], x[here] // steps[1]
-        least = (self.least[channels] + self.centre) * (1 / self.unit)
-        valid = into[places] == least[places[0]]  # others have been overwritten
-        values = (apart[3, here][valid] + self.centre) * (1 / self.unit)
-        into[tuple(each[valid] for each in places)] = values  # of several, the last one stays
+    def read(self, window: Window, into: NDArray) -> None:
+        """into: (h, w, C) float32."""
+        scale, offset = 1 / self.unit, self.centre / self.unit  # powers of two, and multiples of them: exact
+        np.multiply(self.numbers[window], scale, out=into, dtype=np.float32, casting="unsafe")
+        if offset:
+            into += offset
+        for block in range(window.columns.start // BLOCK, (window.columns.stop - 1) // BLOCK + 1):
+            places, numbers = self.apart[block]
+            if not places.size:
+                continue
+            y, x, c = np.unravel_index(places, (self.numbers.shape[0], BLOCK, into.shape[2]))
+            y, x = y - window.rows.start, x + (block * BLOCK - window.columns.start)
+            down, right = (each.step or 1 for each in window)
+            here = (y >= 0) & (y < down * len(into)) & (x >= 0) & (x < right * into.shape[1])
+            if (down, right) != (1, 1):
+                here &= (y % down == 0) & (x % right == 0)
+            y, x, c, values = y[here] // down, x[here] // right, c[here], numbers[here] * scale + offset
+            valid = into[y, x, c] == self.least * scale + offset  # others have been overwritten
+            into[y[valid], x[valid], c[valid]] = values[valid]  # of several, the last one stays
 
-    def write(self, window: Window, channels: slice, values: NDArray) -> None:
-        """values: (C, h, w) float32."""
-        rows = max(1, CACHED // max(1, values.shape[0] * values.shape[2]))
-        for top in range(0, values.shape[1], rows):
-            step = window.rows.step or 1
+    def write(self, window: Window, values: NDArray) -> None:
+        """values: (h, w, C) float32."""
+        rows, step = max(1, CACHED // max(1, values[0].size)), window.rows.step or 1
+        for top in range(0, len(values), rows):
             begin = window.rows.start + top * step
             part = Window(slice(begin, min(begin + rows * step, window.rows.stop), step), window.columns)
-            self._write(part, channels, values[:, top : top + rows])
+            self._write(part, values[top : top + rows])
 
-    def _write(self, window: Window, channels: slice, values: NDArray) -> None:
+    def _write(self, window: Window, values: NDArray) -> None:
         numbers = np.empty(values.shape, np.float32)
         np.multiply(values, self.unit, out=numbers)
         numbers -= self.centre
-        least, flat = self.least[channels], numbers.reshape(-1)
-        beyond = np.flatnonzero(np.abs(numbers) > -(least + 1)[:, None, None])
-        places = np.unravel_index(beyond, numbers.shape)
-        large, flat[beyond] = flat[beyond], least[places[0]]
-        for plane, part in zip(self.planes[channels], numbers, strict=True):
-            plane[window] = part
-        if len(beyond):
-            spans = zip((channels, *window), places, strict=True)
-            axes = [(span.start or 0) + n * (span.step or 1) for span, n in spans]
-            new = np.stack([*axes, large]).astype(np.int32)
-            blocks = new[2] // BLOCK
-            for block in range(blocks.min(), blocks.max() + 1):
-                both = self.apart[block], new[:, blocks == block]
-                room = set_aside((4, sum(each.shape[1] for each in both)), np.int32)
-                self.apart[block] = np.concatenate(both, axis=1, out=room)
-            self.counts += np.bincount(new[0], minlength=len(self.counts))
-            while len(many := np.flatnonzero(MOST * self.counts > self.planes[0].size)):
-                self._widen(int(many[0]))
+        most = -self.least - 1
+        if not numbers.size or max(numbers.max(), -numbers.min()) <= most:
+            self.numbers[window] = numbers
+            return
+        flat = numbers.reshape(-1)
+        beyond = np.flatnonzero(np.abs(flat) > most)
+        large, flat[beyond] = flat[beyond], self.least
+        self.numbers[window] = numbers
+        y, x, c = np.unravel_index(beyond, numbers.shape)
+        y, x = (span.start + n * (span.step or 1) for span, n in zip(window, (y, x), strict=True))
+        new = np.stack([(y * BLOCK + x % BLOCK) * values.shape[2] + c, large]).astype(np.int32)
+        for block in range(x.min() // BLOCK, x.max() // BLOCK + 1):
+            both = self.apart[block], new[:, x // BLOCK == block]
+            room = set_aside((2, sum(each.shape[1] for each in both)), np.int32)
+            self.apart[block] = np.concatenate(both, axis=1, out=room)
+        self.count += len(beyond)
+        if MOST * self.count > self.numbers.size:
+            self._widen()
 
-    def _widen(self, channel: int) -> None:
-        narrow, mine = self.planes[channel], slice(channel, channel + 1)
-        everything, values = whole((narrow.shape[0], narrow.shape[1])), np.empty((1, *narrow.shape), np.float32)
-        self.read(everything, mine, values)
-        self.apart = [each[:, each[0] != channel] for each in self.apart]
-        self.planes[channel] = set_aside(narrow.shape, WIDER[narrow.dtype.type])
-        self.least[channel], self.counts[channel] = lowest(self.planes[channel].dtype), 0
-        self.write(everything, mine, values)
+    def _widen(self) -> None:
+        h, w, channels = self.numbers.shape
+        wide = Strip((h, w, channels), WIDER[self.numbers.dtype.type], self.unit, self.centre)
+        for top in range(0, h, WIDENED):
+            window = Window(slice(top, min(top + WIDENED, h)), slice(0, w))
+            values = np.empty((*window.shape, channels), np.float32)
+            self.read(window, values)
+            wide.write(window, values)
+        vars(self).update(vars(wide))
 
 
 def lowest(dtype: DTypeLike) -> float:
@@ -204,7 +210,8 @@ def lowest(dtype: DTypeLike) -> float:
 class Strips:
     """(channels, *shape), in strips of so many rows: see `Strip`; unit None: float32.
 
-    What is written lies in one strip, and what is read in steps does.
+    together: all channels are read and written at once, and lie together, as networks like them; else each one is a
+    `Strip` of its own. What is written lies in one strip, and what is read in steps does.
     """
 
     def __init__(
@@ -215,11 +222,13 @@ class Strips:
         unit: float | None,
         device: torch.device,
         centre: float = 0.0,
+        together: bool = False,
     ) -> None:
-        self.channels, self.shape, self.rows, self.device = channels, shape, rows, device
+        self.shape, self.rows, self.device = shape, rows, device
+        self.groups, self.channels = (1, channels) if together else (channels, 1)  # channels: of each group
         narrow = np.int8 if channels * shape[0] * shape[1] > LITTLE else np.int16
         self.kind = (np.float32, 1.0, 0.0) if unit is None else (narrow, unit, centre)
-        self.strips: list[Strip | None] = [None] * -(-shape[0] // rows)
+        self.strips: list[list[Strip] | None] = [None] * -(-shape[0] // rows)
 
     def spans(self) -> Iterator[slice]:
         """The rows of each strip."""
@@ -228,32 +237,43 @@ class Strips:
     @property
     def nbytes(self) -> int:
         """That they take."""
-        return sum(strip.nbytes for strip in self.strips if strip is not None)
+        return sum(strip.nbytes for groups in self.strips if groups is not None for strip in groups)
 
-    def read(self, window: Window, channels: slice = ALL) -> Tensor:
-        """(1, C, h, w) float32."""
+    def read(self, window: Window, groups: slice = ALL) -> Tensor:
+        """(1, C, h, w) float32, of the groups of channels."""
         rows, columns = window
         counts = (len(range(each.start, each.stop, each.step or 1)) for each in window)
-        x = np.empty((len(range(self.channels)[channels]), *counts), np.float32)
-        for n in range(rows.start // self.rows, (rows.stop - 1) // self.rows + 1):
-            strip, top = self.strips[n], n * self.rows
-            if strip is None:
+        x = np.empty((len(range(self.groups)[groups]), *counts, self.channels), np.float32)
+        for n in range(rows.start // self.rows, (rows.stop - 1) // self.rows + 1) if x.size else ():
+            strips, top = self.strips[n], n * self.rows
+            if strips is None:
                 raise AssertionError("a strip was read before it was written, or after it was forgotten")
             here = slice(max(rows.start - top, 0), min(rows.stop - top, self.rows), rows.step)
             above = max(top - rows.start, 0)
-            strip.read(Window(here, columns), channels, x[:, above : above + here.stop - here.start])
-        return torch.from_numpy(x)[None].to(self.device)
+            for strip, part in zip(strips[groups], x, strict=True):
+                strip.read(Window(here, columns), part[above : above + here.stop - here.start])
+        return torch.from_numpy(x).permute(0, 3, 1, 2).flatten(0, 1)[None].to(self.device)
 
-    def write(self, window: Window, values: Tensor, channels: slice = ALL) -> None:
+    def write(self, window: Window, values: Tensor, groups: slice = ALL) -> None:
         """values (1, C, h, w)."""
+        if not values.numel():
+            return
         n = window.rows.start // self.rows
-        strip, top = self.strips[n], n * self.rows
-        if strip is None:
-            shape = min(self.rows, self.shape[0] - top), self.shape[1]
-            strip = self.strips[n] = Strip(self.channels, shape, *self.kind)
-        strip.write(window._replace(rows=moved(window.rows, -top)), channels, values[0].cpu().numpy())
+        strips, top = self.strips[n], n * self.rows
+        if strips is None:
+            shape = min(self.rows, self.shape[0] - top), self.shape[1], self.channels
+            strips = self.strips[n] = [Strip(shape, *self.kind) for _ in range(self.groups)]
+        here = window._replace(rows=moved(window.rows, -top))
+        parts = values[0].cpu().unflatten(0, (-1, self.channels)).permute(0, 2, 3, 1)  # (groups, h, w, C)
+        for strip, part in zip(strips[groups], parts.numpy(), strict=True):
+            strip.write(here, part)
 
     def forget(self, row: int) -> None:
         """Give back the memory of strips that lie above a row."""
         for n in range(min(max(row, 0) // self.rows, len(self.strips))):
+            self.strips[n] = None
+
+    def forget_below(self, row: int) -> None:
+        """The same of those that begin at a row, or below it."""
+        for n in range(-(-row // self.rows), len(self.strips)):
             self.strips[n] = None

@@ -18,7 +18,7 @@ checkerboard's second pass in grey and 2 in the colours, 2 for the convolutions 
 coarser level's features reach, halved positions counted twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache, reduce
 from typing import NamedTuple
 
@@ -221,54 +221,48 @@ class Checkerboard(nn.Module):
         """
         known = f.new_zeros(len(f), self.n, *f.shape[-2:])
         seen = [] if other is None else [self.around(other, whole)]
-        for half in range(len(HALVES)):
+        for half, places in enumerate(HALVES):
+            heres = [(..., slice(row, None, 2), slice(column, None, 2)) for row, column in places]
             around = [*seen, self.around(known, whole)] if half else seen
-            known = self.one_pass(half, f, around, known, code, where, base[half], whole, other)
+            others = None if other is None else [other[here] for here in heres]
+            predictions = self.predictions(half, [f[here] for here in heres], around, whole, others)
+            for (row, column), here, (m, s) in zip(places, heres, predictions, strict=True):
+                if m.numel():
+                    valid = None if where.valid is None else where.valid[here]
+                    which = where._replace(row=row, column=column, valid=valid)
+                    known = scattered(known, here, decoded(code, which, m, s + base[half]))
         return known
 
     def around(self, known: Tensor, whole: bool) -> Tensor:
-        """Known bands (B, n, h, w) as `one_pass` looks at them."""
+        """Known bands (B, n, h, w) as `predictions` looks at them: (B, 2 n, h + 2, w + 2)."""
         return replicate(self.logarithms(known, whole))
 
-    def one_pass(
-        self,
-        half: int,
-        f: Tensor,
-        around: list[Tensor],
-        known: Tensor,
-        code: SymbolCallback,
-        where: Pass,
-        base: Tensor,
-        whole: bool,
-        other: Tensor | None = None,
-    ) -> Tensor:
-        """One of the two passes: `known` (B, n, h, w), with its positions filled. around: of what is known."""
-        for places in together(HALVES[half], (f.shape[-2], f.shape[-1])):
-            heres = [(..., slice(row, None, 2), slice(column, None, 2)) for row, column in places]
-            mine = joined([f[here] for here in heres])  # (quarters · B, C, h', w')
-            if not mine.numel():
-                continue
+    def predictions(
+        self, half: int, f: list[Tensor], around: list[Tensor], whole: bool, others: list[Tensor] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Of one of the two passes, for each of its quarters: means, and log-scales that the base is added to.
+
+        f, others: features (B, C, h', w') and other bands there; around: all that is known, see `around`.
+        """
+        alike = f[0].shape == f[1].shape and not torch.is_grad_enabled()  # then all at once
+        for group in ((0, 1),) if alike else ((0,), (1,)):
+            mine = joined([f[n] for n in group])  # (quarters · B, C, h', w')
             h, w = 2 * mine.shape[-2] + 1, 2 * mine.shape[-1] + 1
-            seen = [joined([x[..., row : row + h, column : column + w] for row, column in places]) for x in around]
-            z = self.first[half](mine, *seen, whole=whole)
-            z = self.second[half](z, plus=z, whole=whole)
-            predicted = self.third[half](z, whole=whole).chunk(len(places))
-            for (row, column), here, prediction in zip(places, heres, predicted, strict=True):
+            if mine.numel():
+                corners = [HALVES[half][n] for n in group]
+                seen = [joined([x[..., row : row + h, column : column + w] for row, column in corners]) for x in around]
+                z = self.first[half](mine, *seen, whole=whole)
+                z = self.second[half](z, plus=z, whole=whole)
+                predicted = self.third[half](z, whole=whole)
+            else:
+                predicted = mine.new_zeros(len(mine), self.n * (2 if others is None else 3), *mine.shape[-2:])
+            for n, prediction in zip(group, predicted.chunk(len(group)), strict=True):
                 m, s, *factor = prediction.split(self.n, dim=1)
-                if other is not None:
-                    grey = other[here].clamp(-255, 255).repeat(1, self.n // other.shape[1], 1, 1)
+                if others is not None:
+                    grey = others[n].clamp(-255, 255).repeat(1, self.n // others[n].shape[1], 1, 1)
                     follow = factor[0].clamp(-1, 1) * grey  # below 2^24 in units of 2^-16
                     m = m + (round_to(follow, OUTPUT_UNIT) if whole else follow)
-                valid = None if where.valid is None else where.valid[here]
-                which = where._replace(row=row, column=column, valid=valid)
-                known = scattered(known, here, decoded(code, which, m, s + base))
-        return known
-
-
-def together(places: Sequence[tuple[int, int]], shape: tuple[int, int]) -> list[Sequence[tuple[int, int]]]:
-    """The quarters of a pass in groups: all at once, if they are of one size and no gradients are needed."""
-    alike = shape[0] % 2 == 0 and shape[1] % 2 == 0
-    return [places] if alike and not torch.is_grad_enabled() else [[place] for place in places]
+                yield m, s
 
 
 def joined(xs: list[Tensor]) -> Tensor:

@@ -2,8 +2,9 @@
 
 The stream goes pass by pass through the whole picture: a level's passes are the two halves of a checkerboard in grey,
 then in the colours. A decoder goes through all tiles for each: it computes tables and means of all symbols of the half,
-then decodes them. So each pass needs the features that the level begins with. They are computed once and kept, in about
-a byte each (`strips.Strip`), for as much of a large picture as there is room for; else they are computed once more.
+then decodes them. So each pass needs the features that the level begins with, at the two quarters of positions that it
+predicts. They are computed once and kept, in about a byte each (`strips.Strip`), for as much of a large picture as
+there is room for; else they are computed once more.
 
 The restoration follows tile by tile, and what it has passed is forgotten.
 """
@@ -21,16 +22,18 @@ from tutorial_lib.quality import quality_map, step_of
 from tutorial_lib.rans import Decoder
 from tutorial_lib.restoration import WaveletSynthesis
 from tutorial_lib.strips import Strips, Window, tiles, whole
-from tutorial_lib.subband_networks import COEFFICIENT_LIMIT, HALVES, Pass, SymbolCallback
+from tutorial_lib.subband_networks import COEFFICIENT_LIMIT, HALVES, Checkerboard, Pass
 from tutorial_lib.subband_prior import SubbandPrior
 from tutorial_lib.table_offsets import from_byte, shifted
-from tutorial_lib.tiled_picture import BEGIN, CENTRE, LIFTING, Known, Picture, Quarter
+from tutorial_lib.tiled_picture import BEGIN, LIFTING, Known, Picture, Quarter
 from tutorial_lib.wavelet import join, turn_colours
 from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT
 
 AROUND = 2  # reach of one half of a checkerboard, and of `Level.end`
 LAST = 2  # reach of the finest level's last features
-KEPT = 256 << 20  # bytes of the features that a level begins with, at most about
+BEGUN_CENTRE = 80  # of the features that a level begins with, as `CENTRE`
+KEPT = 600 << 20  # bytes of the features that a level begins with, at most about
+KEPT_LATER = 370 << 20  # the same once grey is known: then the colours take room, and later the restoration's networks
 
 
 @torch.no_grad()
@@ -90,57 +93,105 @@ def _decoded(picture: Picture, known: Known, decoder: Decoder, offsets: tuple[in
     y_hat = picture.strips(part, 9, OUTPUT_UNIT)
     passes = level.passes(part, None, picture.base[part])
     for (where, base), board in zip(passes, (level.grey, level.colour), strict=True):
+        channels = where.channels
+        if where.colours:
+            begun.make_room()
         for half, places in enumerate(HALVES):
-            quarters = {place: picture.quarter(part, where.channels, *place, False) for place in places}
+            quarters = {place: picture.quarter(part, channels, *place, False) for place in places}
             for tile in tiles(size, picture.side(part)):
-                outer = tile.widened(AROUND, size)
-                valid = picture.valid(part, outer)
-                here = where._replace(valid=None if valid is None else valid[where.channels])
-                note = _noting(y_hat, quarters, tile, outer)
-                f = begun.of(outer)
-                grey = None if where.channels.start == 0 else y_hat.read(outer, slice(0, 3))
-                around, mine = [] if grey is None else [board.around(grey, True)], f.new_zeros(1, board.n, *outer.shape)
-                if half:
-                    for row, column in HALVES[0]:  # at other places there are means that other tiles have left
-                        there = (..., slice(row, None, 2), slice(column, None, 2))
-                        mine[there] = y_hat.read(outer, where.channels)[there]
-                    around.append(board.around(mine, True))
-                board.one_pass(half, f, around, mine, note, here, base[half], True, grey)
+                around, grey = _around(board, y_hat, channels, half, tile)
+                others = None if grey is None else [parity(grey, place) for place in places]
+                predictions = board.predictions(half, begun.quarters(tile, places), around, True, others)
+                valid = picture.valid(part, tile)
+                for place, (m, s) in zip(places, predictions, strict=True):
+                    quarters[place].put(tile.quarter(*place), laplace.indexes(s + base[half]))
+                    m = m if valid is None else m.masked_fill(~parity(valid[channels], place), 0.0)
+                    y_hat.write(tile.parity(*place), m, channels)  # till there are coefficients
             for place, quarter in quarters.items():
-                _fill(y_hat, where.channels, place, quarter, decoder, offsets[where.colours])
+                _fill(y_hat, channels, place, quarter, decoder, offsets[where.colours])
     return y_hat
 
 
-def _noting(y_hat: Strips, quarters: dict[tuple[int, int], Quarter], tile: Window, outer: Window) -> SymbolCallback:
-    """A symbol callback that notes a tile's tables and means, for `_fill`."""
+def _around(
+    board: Checkerboard, y_hat: Strips, channels: slice, half: int, tile: Window
+) -> tuple[list[Tensor], Tensor | None]:
+    """What a pass looks at in a tile, and what grey is there, if the pass is of the colours."""
+    outer = tile.widened(AROUND, y_hat.shape)
+    rows, columns = inner = tile.within(outer)
+    grey = y_hat.read(outer, slice(0, 3)) if channels.start else None
+    known = [] if grey is None else [grey]
+    if half:
+        mine = y_hat.read(outer, channels)
+        for place in HALVES[half]:
+            parity(mine, place).zero_()  # of the means that other tiles have left
+        known.append(mine)
+    wider = Window(slice(rows.start, rows.stop + 2), slice(columns.start, columns.stop + 2))
+    return [wider.of(board.around(x, True)) for x in known], None if grey is None else inner.of(grey)
 
-    def note(which: Pass, m: Tensor, s: Tensor) -> Tensor:
-        place = which.row, which.column
-        inner = tile.within(outer).quarter(*place)
-        quarters[place].put(tile.quarter(*place), inner.of(laplace.indexes(s)))
-        known = m if which.valid is None else m.masked_fill(~which.valid, 0.0)
-        y_hat.write(tile.parity(*place), inner.of(known), which.channels)
-        return torch.zeros_like(m)
 
-    return note
+def parity(x: Tensor, place: tuple[int, int]) -> Tensor:
+    """A quarter of x (…, h, w): the positions of those parities, of rows and columns."""
+    return x[..., place[0] :: 2, place[1] :: 2]
 
 
 class _Begun:
-    """`Picture.begun` of a level, which is asked for again and again: kept from the top on, as far as there is room."""
+    """`Picture.begun` of a level, which is asked for again and again: kept from the top on, as far as there is room.
+
+    They are kept in quarters: that is what a pass looks at.
+    """
 
     def __init__(self, picture: Picture, known: Known) -> None:
-        self.picture, self.known = picture, known
+        self.picture, self.known, self.rows, self.later = picture, known, 0, 0
         part = known.part + 1
-        self.kept, self.rows = picture.strips(part, len(picture.level(part).up.bias), 1.0, CENTRE), 0
-        for tile in tiles(picture.size(part), picture.side(part)):
-            if tile.columns.start == 0 and self.kept.nbytes >= KEPT:
+        size, side, self.width = picture.size(part), picture.side(part), len(picture.level(part).up.bias)
+        self.kept = {}
+        for place in (*HALVES[0], *HALVES[1]):
+            shape = whole(size).quarter(*place).shape
+            self.kept[place] = Strips(self.width, shape, side // 2, 1.0, picture.device, BEGUN_CENTRE, together=True)
+        for tile in tiles(size, side):
+            nbytes = sum(strips.nbytes for strips in self.kept.values())
+            if tile.columns.start == 0 and nbytes >= KEPT:
                 break
-            self.kept.write(tile, picture.begun(known, tile))
+            f = picture.begun(known, tile)
+            for place, strips in self.kept.items():
+                strips.write(tile.quarter(*place), parity(f, place))
             self.rows = tile.rows.stop
+            if nbytes < KEPT_LATER:
+                self.later = self.rows
+        if part == picture.levels:  # nothing but what is not kept will still be made of it
+            cast(Strips, known.low).forget((self.later - BEGIN) // 2 - LIFTING - 2)
+
+    def quarters(self, tile: Window, places: Sequence[tuple[int, int]]) -> list[Tensor]:
+        """Of a tile: (1, C, h', w') each."""
+        if tile.rows.stop <= self.rows:
+            return [self.kept[place].read(tile.quarter(*place)) for place in places]
+        f = self.picture.begun(self.known, tile)
+        return [parity(f, place) for place in places]
 
     def of(self, window: Window) -> Tensor:
         """(1, C, h, w)."""
-        return self.kept.read(window) if window.rows.stop <= self.rows else self.picture.begun(self.known, window)
+        start, stop = window.rows.start, window.rows.stop
+        if start >= self.rows:
+            return self.picture.begun(self.known, window)
+        kept = Window(slice(start, min(stop, self.rows)), window.columns)
+        height, width = kept.shape
+        f = torch.empty(height, width, self.width, device=self.picture.device).permute(2, 0, 1)[None]
+        for place, strips in self.kept.items():
+            parity(f, place).copy_(strips.read(kept.quarter(*place)))
+        if stop <= self.rows:
+            return f
+        return torch.cat([f, self.picture.begun(self.known, Window(slice(self.rows, stop), window.columns))], dim=2)
+
+    def make_room(self) -> None:
+        """Keep no more than KEPT_LATER."""
+        self.rows = self.later
+        for strips in self.kept.values():
+            strips.forget_below((self.rows + 1) // 2)
+
+    def forget(self, row: int) -> None:
+        """Give back the memory of what lies above a row."""
+        for strips in self.kept.values():
+            strips.forget(row // 2)
 
 
 def _fill(
@@ -171,7 +222,7 @@ def _seen(picture: Picture, synthesis: WaveletSynthesis, known: Known, window: W
     if known.features is None or known.y_hat is None:
         details = low.new_zeros(1, 9, *outer.shape)
     else:
-        details = known.y_hat.read(outer) + synthesis.corrections[known.part - 1](known.features.read(outer) / UNIT)
+        details = known.y_hat.read(outer) + synthesis.corrections[known.part - 1](known.features.read(outer).div_(UNIT))
         details = details * synthesis.log_step[known.part](picture.quality).exp()
     doubled = outer.times(2, picture.size(known.part + 1))
     return window.within(doubled).of(join(low, details.unflatten(1, (3, 3)), doubled.shape))
@@ -179,27 +230,41 @@ def _seen(picture: Picture, synthesis: WaveletSynthesis, known: Known, window: W
 
 def _restored(picture: Picture, synthesis: WaveletSynthesis, known: Known, y_hat: Strips, begun: _Begun) -> Tensor:
     """The whole picture, from the finest coefficients and what is known of the level before."""
-    part, quality = picture.levels, picture.quality
-    size, shape = picture.size(part), picture.size(part + 1)
+    part = picture.levels
+    shape = picture.size(part + 1)
     result = torch.empty(3, *shape, dtype=torch.uint8)
     reach = 4 * len(synthesis.restoration.blocks) + 2
     for tile in picture.tiles(part, known, reach + LIFTING + LAST + BEGIN):
-        for strips in (y_hat, begun.kept):
-            strips.forget(tile.rows.start - reach - LIFTING - LAST)
-        looked_at = tile.widened(reach, size)  # each stage is given what the next one looks at, and what it sees itself
-        joined = looked_at.widened(LIFTING, size)
-        outer = joined.widened(LAST, size)
-        y, inner = y_hat.read(outer), joined.within(outer)
-        f = inner.of(synthesis.last_features(begun.of(outer) / UNIT, y))
-        details = (inner.of(y) + synthesis.corrections[part - 1](f)) * synthesis.log_step[part](quality).exp()
-        pixels, wanted = joined.times(2, shape), looked_at.times(2, shape)
-        x = join(_seen(picture, synthesis, known, joined), details.unflatten(1, (3, 3)), pixels.shape)
-        x = turn_colours(wanted.within(pixels).of(x) * (step_of(quality) / 255), synthesis.colours.T)
-        coarse = picture.features(known, looked_at) / UNIT
-        x = synthesis.restoration(x, looked_at.within(joined).of(f), coarse, quality_map(quality))
-        inner = tile.times(2, shape)
-        _paste(result, inner, inner.within(wanted).of(x))
+        for each in (y_hat, begun):
+            each.forget(tile.rows.start - reach - LIFTING - LAST)
+        _paste(result, tile.times(2, shape), _restored_tile(picture, synthesis, known, y_hat, begun, tile, reach))
     return result
+
+
+def _restored_tile(
+    picture: Picture,
+    synthesis: WaveletSynthesis,
+    known: Known,
+    y_hat: Strips,
+    begun: _Begun,
+    tile: Window,
+    reach: int,
+) -> Tensor:
+    """Its pixels (1, 3, h, w), from −½ to ½. reach: of the restoration."""
+    part, quality = picture.levels, picture.quality
+    size, shape = picture.size(part), picture.size(part + 1)
+    looked_at = tile.widened(reach, size)  # each stage is given what the next one looks at, and what it sees itself
+    joined = looked_at.widened(LIFTING, size)
+    outer = joined.widened(LAST, size)
+    y, inner = y_hat.read(outer), joined.within(outer)
+    f = inner.of(synthesis.last_features(begun.of(outer).div_(UNIT), y))
+    details = (inner.of(y) + synthesis.corrections[part - 1](f)) * synthesis.log_step[part](quality).exp()
+    pixels, wanted = joined.times(2, shape), looked_at.times(2, shape)
+    x = join(_seen(picture, synthesis, known, joined), details.unflatten(1, (3, 3)), pixels.shape)
+    x = turn_colours(wanted.within(pixels).of(x) * (step_of(quality) / 255), synthesis.colours.T)
+    coarse = picture.features(known, looked_at).div_(UNIT)
+    x = synthesis.restoration(x, looked_at.within(joined).of(f), coarse, quality_map(quality))
+    return tile.times(2, shape).within(wanted).of(x)
 
 
 def _paste(result: Tensor, window: Window, x: Tensor) -> None:

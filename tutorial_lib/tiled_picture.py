@@ -29,7 +29,7 @@ from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT, self_test_once
 SIDE = 256  # of a tile of the finest level, in positions of two pixels; of other levels, half of that
 LIFTING = 4  # positions of a low-pass that splitting and joining reach, over all levels
 BEGIN = 4  # reach of `Level.begin`
-CENTRE = 48  # of features, roughly: a rectifier makes more of positive ones
+CENTRE = 40  # of the features behind a level, roughly: a rectifier makes more of positive ones
 CHUNK = 2**20  # symbols that are coded at once
 
 
@@ -115,13 +115,14 @@ class Picture:
         """The networks of a part's details."""
         return cast(Level, self.prior.levels[part - 1])
 
-    def strips(self, part: int, channels: int, unit: float | None, centre: float = 0.0) -> Strips:
+    def strips(self, part: int, channels: int, unit: float | None) -> Strips:
         """For something of a part's size."""
-        return Strips(channels, self.size(part), self.side(part), unit, self.device, centre)
+        return Strips(channels, self.size(part), self.side(part), unit, self.device)
 
     def room(self, part: int, y_hat: Strips | None = None, picture: bool = False) -> Known:
         """For what will be known behind a part."""
-        features = self.strips(part, len(self.level(part).up.bias), 1.0, CENTRE)
+        width = len(self.level(part).up.bias)
+        features = Strips(width, self.size(part), self.side(part), 1.0, self.device, CENTRE, together=True)
         y_hat = self.strips(part, 9, OUTPUT_UNIT) if y_hat is None else y_hat
         return Known(part, features, y_hat, self.strips(part, 3, None), self.strips(part, 3, None) if picture else None)
 
@@ -137,10 +138,11 @@ class Picture:
         """The low-pass (1, 3, h, w), by a symbol callback, and what is known then."""
         size = self.size(0)
         low, f = self.prior.low_pass(size, decode, self.base[0], self.hint, True)
-        kept = [Strips(x.shape[1], size, 2 * size[0], unit, self.device) for x, unit in ((f, 1.0), (low, None))]
-        kept[0].write(whole(size), f)
-        kept[1].write(whole(size), low)
-        return Known(0, kept[0], None, kept[1], None), low
+        features = Strips(f.shape[1], size, 2 * size[0], 1.0, self.device, CENTRE, together=True)
+        features.write(whole(size), f)
+        kept = Strips(3, size, 2 * size[0], None, self.device)
+        kept.write(whole(size), low)
+        return Known(0, features, None, kept, None), low
 
     # ---- what the networks of a part are given, for a window
 
