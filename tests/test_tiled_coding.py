@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,6 @@ def small_tiles():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiled_picture, "SIDE", 32)
         patch.setattr(tiled_decoding, "KEPT", 20_000)
-        patch.setattr(tiled_decoding, "KEPT_LATER", 10_000)
         patch.setattr(tiled_picture, "CHUNK", 500)
         patch.setattr(strips, "BLOCK", 24)
         patch.setattr(strips, "CACHED", 300)
@@ -129,7 +129,9 @@ def test_values_beyond_small_types_are_kept(codec, small_tiles) -> None:
     assert (found.int() - wanted.int()).abs().max() <= 1
 
 
-def test_what_is_kept_is_computed_once(codec, small_tiles) -> None:
+@pytest.mark.parametrize("kept", [0, 20_000, 2**30])
+def test_what_is_kept_is_computed_once(codec, small_tiles, kept: int) -> None:
+    """In a file, if not in memory."""
     both, image = Both(codec, small_tiles), textured(100, 150)
     data, begun, computed = both.tiled().encode(image, 60, 0), Picture.begun, []
 
@@ -138,8 +140,7 @@ def test_what_is_kept_is_computed_once(codec, small_tiles) -> None:
         return begun(picture, known, window)
 
     small_tiles.setattr(Picture, "begun", noted)
-    for name in ("KEPT", "KEPT_LATER"):
-        small_tiles.setattr(tiled_decoding, name, 2**30)
+    small_tiles.setattr(tiled_decoding, "KEPT", kept)
     both.tiled().decode(data)
     picture = Picture(codec.prior, (100, 150), torch.tensor([60.0]))
     parts = range(1, picture.levels + 1)
@@ -226,8 +227,41 @@ def test_strips_keep_what_was_written_and_forget(centre: float, together: bool) 
     with pytest.raises(AssertionError, match="forgotten"):
         strips.read(window)
     assert torch.equal(strips.read(Window(slice(4, 11), slice(0, 7))), x[:, :, 4:])
-    strips.forget_below(7)
-    assert [each is None for each in strips.strips] == [True, False, True]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_strips_wait_in_a_file(together: bool) -> None:
+    x = torch.randint(-300, 300, (1, 2, 13, 7)) / 256
+    strips = Strips(2, (13, 7), 4, 256.0, CPU, together=together)
+    with tempfile.TemporaryFile() as file:
+        for tile in tiles((13, 7), 4):
+            strips.write(tile, tile.of(x))
+        in_memory = strips.nbytes
+        for row in (1, 6, 12):
+            strips.put_away(file, row)
+        assert strips.nbytes < 0.4 * in_memory  # the strip from row 8 on
+        for rows in (slice(0, 4), slice(2, 7), slice(0, 13), slice(9, 13)):
+            window = Window(rows, slice(1, 6))
+            assert torch.equal(strips.read(window), window.of(x))
+        strips.read(Window(slice(9, 10), slice(0, 7)))
+        assert strips.nbytes < 0.4 * in_memory
+
+
+@pytest.mark.parametrize("fails", [0, 1, 3])
+def test_a_full_disk_costs_time_only(codec, small_tiles, fails: int) -> None:
+    """fails: from which time on nothing can be put away."""
+    both, image, calls = Both(codec, small_tiles), textured(100, 150), [0]
+    data, put_away = both.tiled().encode(image, 60, 0), Strip.put_away
+    wanted = both.tiled().decode(data)
+
+    def refuse(strip: Strip, file) -> None:
+        calls[0] += 1
+        if calls[0] > fails:
+            raise OSError(28, "No space left on device")
+        put_away(strip, file)
+
+    small_tiles.setattr(Strip, "put_away", refuse)
+    assert torch.equal(both.tiled().decode(data), wanted) and calls[0] > fails
 
 
 def test_a_quarter_widens_its_symbols() -> None:

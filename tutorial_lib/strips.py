@@ -5,7 +5,8 @@ as its reach. Where the picture ends a window ends, too, without a margin: there
 at even positions, so that positions keep their parities, and half of a window is a window of the picture's half.
 
 `Strips` keep what is known of a whole picture, a strip of rows at a time: memory is taken when a strip is written, and
-given back when it is forgotten. Nor does what tiles leave behind stay in the allocator: see `release`.
+given back when it is forgotten; it may wait in a file, too. Nor does what tiles leave behind stay in the allocator: see
+`release`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from __future__ import annotations
 import ctypes
 import math
 import mmap
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import torch
@@ -120,6 +122,15 @@ def set_aside(shape: Sequence[int], dtype: DTypeLike) -> NDArray:
     return np.frombuffer(mmap.mmap(-1, size), dtype).reshape(shape)
 
 
+class Away(NamedTuple):
+    """Where in a file numbers lie."""
+
+    file: IO[bytes]
+    place: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
 class Strip:
     """(h, w, C) whole multiples of 1/unit, in a byte or two each; the few that need more are kept apart.
 
@@ -130,6 +141,7 @@ class Strip:
 
     def __init__(self, shape: tuple[int, int, int], dtype: DTypeLike, unit: float = 1.0, centre: float = 0.0) -> None:
         self.numbers, self.unit, self.centre = set_aside(shape, dtype), unit, centre
+        self.away: Away | None = None
         self.least = lowest(dtype)
         self.count = 0  # of those apart
         # For each BLOCK columns, (2, n): where in the block, and number, of those apart.
@@ -137,11 +149,38 @@ class Strip:
 
     @property
     def nbytes(self) -> int:
-        """That it takes."""
+        """That it takes, in memory."""
         return sum(array.nbytes for array in (self.numbers, *self.apart))
+
+    def put_away(self, file: IO[bytes]) -> None:
+        """Leave the numbers in a file until they are read. Nothing is written after this. Raises OSError if it is full.
+
+        A system keeps of a file what it has memory for; unlike a process's memory, it may take that away.
+        """
+        away = Away(file, file.seek(0, os.SEEK_END), self.numbers.shape, self.numbers.dtype)
+        file.write(self.numbers.data)
+        file.flush()
+        self.away = away
+        self.leave()
+
+    def leave(self) -> None:
+        """Give back the memory of numbers that have been put away."""
+        if self.away is not None and self.numbers.size:
+            self.numbers = self.numbers[:0].copy()
+
+    def fetch(self) -> None:
+        """Read the numbers again, if they have been put away."""
+        if self.away is None or self.numbers.size:
+            return
+        file, place, shape, dtype = self.away
+        self.numbers = set_aside(shape, dtype)
+        file.seek(place)
+        if file.readinto(self.numbers.reshape(-1).view(np.uint8)) != self.numbers.nbytes:  # type: ignore[attr-defined]
+            raise OSError(f"{math.prod(shape):,} numbers could not be read again from the temporary file.")
 
     def read(self, window: Window, into: NDArray) -> None:
         """into: (h, w, C) float32."""
+        self.fetch()
         scale, offset = 1 / self.unit, self.centre / self.unit  # powers of two, and multiples of them: exact
         np.multiply(self.numbers[window], scale, out=into, dtype=np.float32, casting="unsafe")
         if offset:
@@ -229,6 +268,7 @@ class Strips:
         narrow = np.int8 if channels * shape[0] * shape[1] > LITTLE else np.int16
         self.kind = (np.float32, 1.0, 0.0) if unit is None else (narrow, unit, centre)
         self.strips: list[list[Strip] | None] = [None] * -(-shape[0] // rows)
+        self.waits = False  # does a part of it wait in a file?
 
     def spans(self) -> Iterator[slice]:
         """The rows of each strip."""
@@ -244,7 +284,10 @@ class Strips:
         rows, columns = window
         counts = (len(range(each.start, each.stop, each.step or 1)) for each in window)
         x = np.empty((len(range(self.groups)[groups]), *counts, self.channels), np.float32)
-        for n in range(rows.start // self.rows, (rows.stop - 1) // self.rows + 1) if x.size else ():
+        wanted = range(rows.start // self.rows, (rows.stop - 1) // self.rows + 1)
+        if self.waits:
+            self._leave(wanted)
+        for n in wanted if x.size else ():
             strips, top = self.strips[n], n * self.rows
             if strips is None:
                 raise AssertionError("a strip was read before it was written, or after it was forgotten")
@@ -273,7 +316,14 @@ class Strips:
         for n in range(min(max(row, 0) // self.rows, len(self.strips))):
             self.strips[n] = None
 
-    def forget_below(self, row: int) -> None:
-        """The same of those that begin at a row, or below it."""
-        for n in range(-(-row // self.rows), len(self.strips)):
-            self.strips[n] = None
+    def put_away(self, file: IO[bytes], row: int) -> None:
+        """Leave the strip that this row lies in in a file: see `Strip.put_away`."""
+        self.waits = True
+        for strip in self.strips[row // self.rows] or ():
+            strip.put_away(file)
+
+    def _leave(self, wanted: range) -> None:
+        """Give back the memory of what waits in a file, but for the strips with these numbers."""
+        for n, strips in enumerate(self.strips):
+            for strip in strips or () if n not in wanted else ():
+                strip.leave()

@@ -3,16 +3,18 @@
 The stream goes pass by pass through the whole picture: a level's passes are the two halves of a checkerboard in grey,
 then in the colours. A decoder goes through all tiles for each: it computes tables and means of all symbols of the half,
 then decodes them. So each pass needs the features that the level begins with, at the two quarters of positions that it
-predicts. They are computed once and kept, in about a byte each (`strips.Strip`), for as much of a large picture as
-there is room for; else they are computed once more.
+predicts. They are computed once and kept, in about a byte each (`strips.Strip`): in memory, then in a temporary file.
+If there is none, or no room in it, they are computed once more.
 
 The restoration follows tile by tile, and what it has passed is forgotten.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from typing import cast
+from contextlib import closing
+from typing import IO, cast
 
 import torch
 from torch import Tensor
@@ -32,8 +34,7 @@ from tutorial_lib.whole_networks import OUTPUT_UNIT, UNIT
 AROUND = 2  # reach of one half of a checkerboard, and of `Level.end`
 LAST = 2  # reach of the finest level's last features
 BEGUN_CENTRE = 80  # of the features that a level begins with, as `CENTRE`
-KEPT = 600 << 20  # bytes of the features that a level begins with, at most about
-KEPT_LATER = 370 << 20  # the same once grey is known: then the colours take room, and later the restoration's networks
+KEPT = 128 << 20  # bytes of the features that a level begins with, in memory, at most about
 
 
 @torch.no_grad()
@@ -59,18 +60,18 @@ def decompress(
     seen.write(whole(picture.size(0)), low * synthesis.log_step[0](quality).exp())
     known = known._replace(picture=seen)
     for part in range(1, len(strings)):
-        begun = _Begun(picture, known)
-        y_hat = _decoded(picture, known, decoder, offsets[part], begun)
-        if part == picture.levels:
-            decoder.finish()
-            return _restored(picture, synthesis, known, y_hat, begun)
-        room = picture.room(part, y_hat, picture=True)
-        for tile in picture.tiles(part, known, BEGIN + AROUND):
-            outer = tile.widened(AROUND, picture.size(part))
-            f = picture.level(part).end(begun.of(outer), y_hat.read(outer), whole=True)
-            cast(Strips, room.features).write(tile, tile.within(outer).of(f))
-            cast(Strips, room.low).write(tile, picture.low(known, tile))
-            cast(Strips, room.picture).write(tile, _seen(picture, synthesis, known, tile))
+        with closing(_Begun(picture, known)) as begun:
+            y_hat = _decoded(picture, known, decoder, offsets[part], begun)
+            if part == picture.levels:
+                decoder.finish()
+                return _restored(picture, synthesis, known, y_hat, begun)
+            room = picture.room(part, y_hat, picture=True)
+            for tile in picture.tiles(part, known, BEGIN + AROUND):
+                outer = tile.widened(AROUND, picture.size(part))
+                f = picture.level(part).end(begun.of(outer), y_hat.read(outer), whole=True)
+                cast(Strips, room.features).write(tile, tile.within(outer).of(f))
+                cast(Strips, room.low).write(tile, picture.low(known, tile))
+                cast(Strips, room.picture).write(tile, _seen(picture, synthesis, known, tile))
         del begun  # before there is another
         known = room
     for part in range(known.part + 1, picture.levels - smaller + 1):  # whatever comes, it was not decoded
@@ -94,8 +95,6 @@ def _decoded(picture: Picture, known: Known, decoder: Decoder, offsets: tuple[in
     passes = level.passes(part, None, picture.base[part])
     for (where, base), board in zip(passes, (level.grey, level.colour), strict=True):
         channels = where.channels
-        if where.colours:
-            begun.make_room()
         for half, places in enumerate(HALVES):
             quarters = {place: picture.quarter(part, channels, *place, False) for place in places}
             for tile in tiles(size, picture.side(part)):
@@ -135,13 +134,14 @@ def parity(x: Tensor, place: tuple[int, int]) -> Tensor:
 
 
 class _Begun:
-    """`Picture.begun` of a level, which is asked for again and again: kept from the top on, as far as there is room.
+    """`Picture.begun` of a level, which is asked for again and again: kept, the first rows of tiles in memory.
 
     They are kept in quarters: that is what a pass looks at.
     """
 
     def __init__(self, picture: Picture, known: Known) -> None:
-        self.picture, self.known, self.rows, self.later = picture, known, 0, 0
+        self.picture, self.known, self.rows = picture, known, 0
+        self.file: IO[bytes] | None = None
         part = known.part + 1
         size, side, self.width = picture.size(part), picture.side(part), len(picture.level(part).up.bias)
         self.kept = {}
@@ -149,17 +149,26 @@ class _Begun:
             shape = whole(size).quarter(*place).shape
             self.kept[place] = Strips(self.width, shape, side // 2, 1.0, picture.device, BEGUN_CENTRE, together=True)
         for tile in tiles(size, side):
-            nbytes = sum(strips.nbytes for strips in self.kept.values())
-            if tile.columns.start == 0 and nbytes >= KEPT:
+            if tile.columns.start == 0 and not self._has_room():
                 break
             f = picture.begun(known, tile)
             for place, strips in self.kept.items():
                 strips.write(tile.quarter(*place), parity(f, place))
             self.rows = tile.rows.stop
-            if nbytes < KEPT_LATER:
-                self.later = self.rows
         if part == picture.levels:  # nothing but what is not kept will still be made of it
-            cast(Strips, known.low).forget((self.later - BEGIN) // 2 - LIFTING - 2)
+            cast(Strips, known.low).forget((self.rows - BEGIN) // 2 - LIFTING - 2)
+
+    def _has_room(self) -> bool:
+        """Can one more row of tiles be kept? If not in memory, the last one goes to a file."""
+        if sum(strips.nbytes for strips in self.kept.values()) < KEPT:
+            return True
+        try:
+            self.file = self.file or tempfile.TemporaryFile()
+            for strips in self.kept.values():
+                strips.put_away(self.file, (self.rows - 1) // 2)
+        except OSError:  # no folder for it, or a full disk
+            return False
+        return True
 
     def quarters(self, tile: Window, places: Sequence[tuple[int, int]]) -> list[Tensor]:
         """Of a tile: (1, C, h', w') each."""
@@ -182,11 +191,10 @@ class _Begun:
             return f
         return torch.cat([f, self.picture.begun(self.known, Window(slice(self.rows, stop), window.columns))], dim=2)
 
-    def make_room(self) -> None:
-        """Keep no more than KEPT_LATER."""
-        self.rows = self.later
-        for strips in self.kept.values():
-            strips.forget_below((self.rows + 1) // 2)
+    def close(self) -> None:
+        """Give back the file."""
+        if self.file is not None:
+            self.file.close()
 
     def forget(self, row: int) -> None:
         """Give back the memory of what lies above a row."""
