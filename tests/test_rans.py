@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tutorial_lib.cdf import CdfTables
-from tutorial_lib.rans import BitstreamError, Decoder, check_length, decode, encode, encode_with_positions
+from tutorial_lib.rans import BitstreamError, Decoder, Encoder, check_length, decode, encode, encode_with_positions
 
 ROW = [0, 16384, 49152, 62259, 65536]
 TABLES = CdfTables([ROW], [5], [0])
@@ -44,14 +44,17 @@ def operations(symbols, indexes, tables):
     return ops
 
 
-def flush(ops):
-    x, words = 2**31, []
+def flush(ops, lanes=1):
+    states, words = [2**31] * lanes, []
+    symbol = sum(bits == 16 for _, _, bits in ops)  # each begins with such an operation
     for start, freq, bits in reversed(ops):
+        x = states[(symbol - 1) % lanes]
         if x >= freq << (63 - bits):
             words.append(x % 2**32)
             x //= 2**32
-        x = x // freq * 2**bits + x % freq + start
-    return struct.pack(f"<{len(words) + 2}I", x % 2**32, x // 2**32, *reversed(words))
+        states[(symbol - 1) % lanes] = x // freq * 2**bits + x % freq + start
+        symbol -= bits == 16
+    return struct.pack(f"<{lanes}Q{len(words)}I", *states, *reversed(words))
 
 
 # The vectors of the format's description, and the empty stream that its author could not make.
@@ -72,15 +75,15 @@ def test_known_vectors(symbols, data):
     assert flush(operations(symbols, indexes, TABLES)).hex() == data
 
 
-@given(st.integers(0, 10**6), st.integers(0, 300), st.sampled_from([2, 2**10, 2**31]))
-def test_equals_the_big_integers_and_comes_back(random_tables, random_symbols, seed, size, reach):
+@given(st.integers(0, 10**6), st.integers(0, 300), st.sampled_from([2, 2**10, 2**31]), st.sampled_from([1, 2, 3]))
+def test_equals_the_big_integers_and_comes_back(random_tables, random_symbols, seed, size, reach, lanes):
     rng = np.random.default_rng(seed)
     tables = random_tables(rng)
     indexes = rng.integers(0, len(tables.length), size)
     symbols = random_symbols(rng, tables, indexes, reach)
-    data = encode(symbols, indexes, tables)
-    assert data == flush(operations(symbols, indexes, tables))
-    back = decode(data, indexes, tables)
+    data = encode(symbols, indexes, tables, lanes)
+    assert data == flush(operations(symbols, indexes, tables), lanes)
+    back = decode(data, indexes, tables, lanes)
     assert back.dtype == np.int32 and (back == symbols).all()
 
 
@@ -285,8 +288,8 @@ def test_other_tables_are_noticed():
 # A decoder that is asked several times ---------------------------------------------------------------------------
 
 
-def in_pops(data, indexes, tables, cuts):
-    decoder = Decoder(data, tables)
+def in_pops(data, indexes, tables, cuts, lanes):
+    decoder = Decoder(data, tables, lanes)
     popped = [decoder.pop(piece) for piece in np.split(indexes, sorted(cuts))]
     decoder.finish()
     return np.concatenate(popped)
@@ -297,14 +300,15 @@ def in_pops(data, indexes, tables, cuts):
     st.integers(0, 200),
     st.lists(st.integers(0, 200), max_size=6),
     st.sampled_from([2, 2**31]),
+    st.sampled_from([1, 2, 3]),
 )
-def test_several_pops_are_one_decode(random_tables, random_symbols, seed, size, cuts, reach):
+def test_several_pops_are_one_decode(random_tables, random_symbols, seed, size, cuts, reach, lanes):
     rng = np.random.default_rng(seed)
     tables = random_tables(rng)
     indexes = rng.integers(0, len(tables.length), size)
     symbols = random_symbols(rng, tables, indexes, reach)
-    data = encode(symbols, indexes, tables)
-    back = in_pops(data, indexes, tables, [min(cut, size) for cut in cuts])
+    data = encode(symbols, indexes, tables, lanes)
+    back = in_pops(data, indexes, tables, [min(cut, size) for cut in cuts], lanes)
     assert back.dtype == np.int32 and (back == symbols).all()
 
 
@@ -395,28 +399,29 @@ def test_a_stream_cut_at_a_decoders_position_decodes_up_to_there(seed, random_ta
     st.integers(0, 200),
     st.lists(st.integers(0, 200), max_size=8),
     st.sampled_from([2, 2**31]),
+    st.sampled_from([1, 2, 3]),
 )
-@example(seed=0, size=0, counts=[0], reach=2)
-@example(seed=0, size=3, counts=[0, 0, 3, 3], reach=2**31)
+@example(seed=0, size=0, counts=[0], reach=2, lanes=1)
+@example(seed=0, size=3, counts=[0, 0, 3, 3], reach=2**31, lanes=1)
 def test_the_encoder_knows_the_positions_that_a_decoder_will_have(
-    random_tables, random_symbols, seed, size, counts, reach
+    random_tables, random_symbols, seed, size, counts, reach, lanes
 ):
     rng = np.random.default_rng(seed)
     tables = random_tables(rng)
     indexes = rng.integers(0, len(tables.length), size)
     symbols = random_symbols(rng, tables, indexes, reach)
     counts = sorted(min(count, size) for count in counts)
-    data, positions = encode_with_positions(symbols, indexes, tables, counts)
-    assert data == encode(symbols, indexes, tables)
+    data, positions = encode_with_positions(symbols, indexes, tables, counts, lanes)
+    assert data == encode(symbols, indexes, tables, lanes)
     assert all(type(position) is int for position in positions) and len(positions) == len(counts)
     for count, position in zip(counts, positions, strict=True):
-        decoder = Decoder(data, tables)
+        decoder = Decoder(data, tables, lanes)
         decoder.pop(indexes[:count])
         assert decoder.position == position
-        assert Decoder(data[:position], tables).pop(indexes[:count]).tolist() == symbols[:count].tolist()
-        if position > 8:
+        assert Decoder(data[:position], tables, lanes).pop(indexes[:count]).tolist() == symbols[:count].tolist()
+        if position > 8 * lanes:
             with pytest.raises(BitstreamError, match="ends before"):
-                Decoder(data[: position - 4], tables).pop(indexes[:count])
+                Decoder(data[: position - 4], tables, lanes).pop(indexes[:count])
 
 
 def test_counts_may_be_an_array_and_symbols_of_any_shape():
@@ -495,12 +500,72 @@ def test_the_largest_state_and_the_smallest_are_read():
     assert Decoder(state(2**63 - 2**16), TABLES).pop([0]).tolist() == [0]
 
 
+# Lanes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_lane_costs_eight_bytes_at_most():
+    symbols = np.random.default_rng(0).integers(0, 4, 10**4)
+    one, *more = (len(encode(symbols, 0 * symbols, TABLES, lanes)) for lanes in (1, 2, 3, 4))
+    assert all(4 * extra <= size - one <= 8 * extra for extra, size in enumerate(more, start=1))
+
+
+def test_streams_shorter_than_their_lanes():
+    for size in range(9):
+        symbols = [70, *range(size)][:size]
+        data = encode(symbols, [0] * size, TABLES, 8)
+        assert data == flush(operations(symbols, [0] * size, TABLES), 8)
+        assert decode(data, [0] * size, TABLES, 8).tolist() == symbols
+    assert encode([], [], TABLES, 8) == state(2**31) * 8
+
+
+def test_pieces_are_one_stream_whatever_the_lanes():
+    symbols, indexes = np.arange(-3, 20), np.zeros(23, int)
+    for cuts in ([], [1], [7, 8], [2, 2, 22]):
+        encoder = Encoder(TABLES, 3)
+        for piece in reversed(np.split(symbols, cuts)):
+            encoder.push(piece, 0 * piece)
+        assert encoder.finish() == encode(symbols, indexes, TABLES, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (state(2**31) + bytes(4), "has 12 bytes, not 16, 20, 24"),
+        (state(2**31) + state(2**31 - 1), "begins with"),
+        (state(2**63) + state(2**31), "begins with"),
+        (state(2**31) + state(2**31 + 1), "does not end"),
+        (state(2**31 + 1) + state(2**31), "does not end"),
+        (state(2**31) * 2 + bytes(4), "does not end"),
+    ],
+)
+def test_damage_is_seen_in_each_lane(data, message):
+    with pytest.raises(BitstreamError, match=message):
+        decode(data, [], TABLES, 2)
+
+
+def test_another_number_of_lanes_is_noticed():
+    symbols = np.random.default_rng(0).integers(0, 4, 1000)
+    data = encode(symbols, 0 * symbols, TABLES, 2)
+    for lanes in (1, 3, 4):
+        with pytest.raises(BitstreamError):
+            decode(data, 0 * symbols, TABLES, lanes)
+
+
+@pytest.mark.parametrize("lanes", [0, -1, 9, 2**40])
+def test_other_numbers_of_lanes_are_refused(lanes):
+    for code in (lambda: encode([0], [0], TABLES, lanes), lambda: decode(bytes(8), [0], TABLES, lanes)):
+        with pytest.raises(ValueError, match=rf"^a stream has 1 to 8 lanes, not {lanes}\.$"):
+            code()
+    assert encode([0], [0], TABLES, np.int8(2)) == encode([0], [0], TABLES, 2)
+
+
 def test_pops_compile_once():
     code = "from tutorial_lib import rans\nfrom tutorial_lib.cdf import CdfTables\nimport numpy as np\n"
     code += "tables = CdfTables([[0, 16384, 49152, 62259, 65536]], [5], [0])\n"
     code += "decoder = rans.Decoder(rans.encode([0, 1, 70, 3], [0] * 4, tables), tables)\n"
     code += "popped = [decoder.pop(i) for i in ([0], 0, np.zeros(1, np.uint8), [[0]], [])]\n"
-    code += "decoder.finish()\nprint(len(rans._decode.signatures), [p.tolist() for p in popped])"
+    code += "decoder.finish()\nrans.decode(rans.encode([3], [0], tables), [0], tables)\n"
+    code += "print(len(rans._decode.signatures), [p.tolist() for p in popped])"
     assert python(code) == "1 [[0], 1, [70], [[3]], []]"
 
 

@@ -90,20 +90,21 @@ def coding_tables() -> CdfTables:
 
 
 def rans(data: bytes) -> None:
-    """`rans.decode`: the first byte says how many symbols are expected. What it decodes can be encoded.
+    """`rans.decode`: half of the first byte says how many symbols are expected; it is odd for two lanes.
 
-    Not to the same bytes: an escape that takes more digits than it needs is read, too (CompressAI's layout allows it).
+    What it decodes can be encoded. Not to the same bytes: an escape that takes more digits than it needs is read, too
+    (CompressAI's layout allows it).
     """
     if not data:
         return
-    indexes = np.arange(data[0]) % len(coding_tables().length)
+    indexes, lanes = np.arange(data[0] // 2) % len(coding_tables().length), 1 + data[0] % 2
     try:
-        symbols = decode(data[1:], indexes, coding_tables())
+        symbols = decode(data[1:], indexes, coding_tables(), lanes)
     except BitstreamError as error:
         assert_sentence(error)
         return
     assert symbols.shape == indexes.shape and symbols.dtype == np.int32
-    again = decode(encode(symbols, indexes, coding_tables()), indexes, coding_tables())
+    again = decode(encode(symbols, indexes, coding_tables(), lanes), indexes, coding_tables(), lanes)
     assert np.array_equal(again, symbols)
 
 
@@ -190,11 +191,11 @@ def seeds(target: str) -> list[bytes]:
         return [each.to_bytes()[len(TABLES_MAGIC) : -4] for each in (one, coding_tables())]
     if target == "rans":
         rng = np.random.default_rng(0)
-        made = [b"\0" + encode([], [], coding_tables())]
-        for count in (1, 20, 255):
+        made = []
+        for count, lanes in ((0, 1), (1, 1), (20, 1), (127, 1), (0, 2), (20, 2), (127, 2)):
             indexes = np.arange(count) % len(coding_tables().length)
             symbols = np.rint(rng.standard_cauchy(count)).clip(-(2**31), 2**31 - 1)  # escapes, long ones, too
-            made.append(bytes([count]) + encode(symbols, indexes, coding_tables()))
+            made.append(bytes([2 * count + lanes - 1]) + encode(symbols, indexes, coding_tables(), lanes))
         return made
     if target == "picture":
         import torch
