@@ -144,13 +144,10 @@ class WholeLayer(nn.Module):
 
         Raises ValueError for weights that are not finite, or so large that nothing sensible can follow.
         """
-        each = []
-        for weight in self.weights:
-            largest = weight.detach().abs().amax(dim=(1, 2, 3))  # (C,)
-            if not bool((largest < 2.0**12).all()) or not bool((self.bias.detach().abs() < 2.0**12).all()):
-                raise ValueError("a network's weights are not finite, or huge: they have diverged.")
-            each.append((7 - torch.frexp(largest).exponent).clamp(-8, 14))  # |w| · 2^e < 128
-        exponents = torch.stack(each)  # (inputs, C)
+        largest = torch.stack([weight.detach().abs().amax(dim=(1, 2, 3)) for weight in self.weights])  # (inputs, C)
+        if not bool(((largest < 2.0**12) & (self.bias.detach().abs() < 2.0**12)).all()):
+            raise ValueError("a network's weights are not finite, or huge: they have diverged.")
+        exponents = (7 - torch.frexp(largest).exponent).clamp(-8, 14)  # |w| · 2^e < 128
         while True:
             weights = [self._rounded(weight, e) for weight, e in zip(self.weights, exponents, strict=True)]
             finest = exponents.amax(dim=0).clamp(min=0)  # what is added besides is a multiple of 1
@@ -230,22 +227,10 @@ def largest_sums(weights: Sequence[Tensor], bias: Tensor) -> Tensor:
 
 
 def check(network: nn.Module) -> None:
-    """Raise ValueError unless all sums in all layers of a network are exact, whatever comes in."""
+    """Make all whole weights, as parameters are now. Raises ValueError unless all sums are exact, whatever comes in."""
     for module in network.modules():
         if isinstance(module, WholeLayer):
-            weights, bias = module.made_anew()
-            unit = torch.stack([_unit(t) for t in (*weights, bias)]).amin(dim=0)  # (C,), of all terms of a sum
-            if not bool((largest_sums(weights, bias) / unit < EXACT).all()):
-                raise ValueError("a network's sums could go beyond 2^24, where float32 is not exact.")
-
-
-def _unit(x: Tensor) -> Tensor:
-    """The largest power of two, 1 at most, that divides all numbers of a row of x (C, …): (C,) float64."""
-    x = x.detach().double().flatten(1) if x.dim() > 1 else x.detach().double()[:, None]
-    mantissa, exponent = torch.frexp(x)
-    digits = (mantissa * 2.0**53).long()  # all 53 binary digits of a double
-    unit = torch.ldexp((digits & -digits).double(), exponent - 53)  # its lowest digit that is not 0
-    return torch.where(x == 0, 1.0, unit).amin(dim=1).clamp(max=1.0)
+            module.made_anew()
 
 
 @cache
