@@ -147,6 +147,22 @@ def test_what_is_kept_is_computed_once(codec, small_tiles, kept: int) -> None:
     assert computed == [(part, tile) for part in parts for tile in tiles(picture.size(part), picture.side(part))]
 
 
+@pytest.mark.parametrize(("kept", "wait"), [(20_000, True), (2**30, False)])
+def test_what_is_not_needed_for_a_while_waits_in_the_file(codec, small_tiles, kept: int, wait: bool) -> None:
+    """The features that a level was begun from, while the finest level is decoded."""
+    both, image, sizes = Both(codec, small_tiles), textured(300, 400), {}
+    data, decoded = both.tiled().encode(image, 60, 0), tiled_decoding._decoded
+
+    def noted(picture: Picture, known: Known, *more) -> Strips:
+        sizes[known.part] = known.features.nbytes
+        return decoded(picture, known, *more)
+
+    small_tiles.setattr(tiled_decoding, "_decoded", noted)
+    small_tiles.setattr(tiled_decoding, "KEPT", kept)
+    both.tiled().decode(data)
+    assert (sizes[max(sizes)] < 1000) == wait
+
+
 def test_damaged_strings_are_noticed(codec, small_tiles) -> None:
     tiled = Both(codec, small_tiles).tiled()
     strings = tiled.strings_of(textured(90, 70), 50, 0, None)
@@ -269,6 +285,7 @@ def test_a_quarter_widens_its_symbols() -> None:
     k = torch.tensor([1.0, -128.0, 40_000.0])[None, :, None, None].expand(1, 3, 2, 3)
     quarter.put(whole((2, 3)), torch.ones(1, 3, 2, 3, dtype=torch.int32), k)
     assert [symbols.tolist() for symbols, _ in quarter.pieces()] == [[[-128] * 3], [[1] * 2] * 2]
+    assert [str(symbols.dtype) for symbols in quarter.symbols] == ["int8", "int16", "int32"]  # those that need it
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------

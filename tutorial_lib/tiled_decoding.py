@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import IO, cast
 
 import torch
@@ -157,6 +157,10 @@ class _Begun:
             self.rows = tile.rows.stop
         if part == picture.levels:  # nothing but what is not kept will still be made of it
             cast(Strips, known.low).forget((self.rows - BEGIN) // 2 - LIFTING - 2)
+        if self.file is not None and self.rows == size[0]:  # what it is made of is not needed for a while
+            with suppress(OSError):
+                for span in cast(Strips, known.features).spans():
+                    cast(Strips, known.features).put_away(self.file, span.start)
 
     def _has_room(self) -> bool:
         """Can one more row of tiles be kept? If not in memory, the last one goes to a file."""

@@ -36,25 +36,27 @@ CHUNK = 2**20  # symbols that are coded at once
 class Quarter:
     """The symbols of one call of a symbol callback, for the whole picture, and the numbers of their tables.
 
-    symbols: (n, h', w'), int8 as long as that will do; None: not kept. counted: of each channel, the rows and columns
-    that are coefficients. colours: are they the colours' alone?
+    symbols: of each channel (h', w'), int8 as long as that will do; None: not kept. counted: of each channel, the rows
+    and columns that are coefficients. colours: are they the colours' alone?
     """
 
     def __init__(
         self, shape: tuple[int, int], counted: Sequence[tuple[int, int]], symbols: bool, colours: bool
     ) -> None:
-        self.symbols: NDArray | None = set_aside((len(counted), *shape), np.int8) if symbols else None
+        self.symbols: list[NDArray] | None = [set_aside(shape, np.int8) for _ in counted] if symbols else None
         self.indexes = set_aside((len(counted), *shape), np.uint8)
         self.counted, self.colours = counted, colours
 
     def put(self, window: Window, index: Tensor, k: Tensor | None = None) -> None:
         """Both (1, n, h, w), for a window."""
         self.indexes[:, window.rows, window.columns] = index[0].cpu().numpy()
-        if k is not None and self.symbols is not None:
-            values = k[0].cpu().numpy()
-            if values.size and np.abs(values).max() > np.iinfo(self.symbols.dtype).max:
-                self.symbols = self.symbols.astype(np.int16 if np.abs(values).max() < 2**15 else np.int32)
-            self.symbols[:, window.rows, window.columns] = values
+        if k is None or self.symbols is None:
+            return
+        for channel, values in enumerate(k[0].cpu().numpy()):
+            symbols = self.symbols[channel]
+            if values.size and (most := np.abs(values).max()) > np.iinfo(symbols.dtype).max:
+                symbols = self.symbols[channel] = symbols.astype(np.int16 if most < 2**15 else np.int32)
+            symbols[window.rows, window.columns] = values
 
     def pieces(self) -> Iterator[tuple[NDArray, NDArray]]:
         """Symbols and indexes, about CHUNK at a time, from the last to the first."""
