@@ -34,7 +34,7 @@ which changes that one value and nothing after it: files need a checksum of thei
 *Lanes.* One state is a chain: no pop can begin before the last one has ended, and a processor that can do several
 things at a time waits. With n **lanes** there are n states, and symbol i goes to state i % n; all share one row of
 words, which they write and take in the order of the symbols. The stream begins with the two halves of each state.
-Two lanes code in 0.6 of the time and add 8 bytes; one lane, the default, is CompressAI's stream.
+Two lanes are decoded in two thirds of the time and add 8 bytes; one lane, the default, is CompressAI's stream.
 
 *Finding the symbol of c* is the decoder's only search, and its chain waits in full for what it loads. So the upper
 bits of c choose one entry (`CdfTables.guide`), which holds all that a pop needs of a likely symbol. If c is not one of
